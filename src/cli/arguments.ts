@@ -1,0 +1,65 @@
+/** Values of command-line options, checked one by one: yargs itself turns a wrong number into NaN. */
+import type { Pattern } from '../record/script.ts';
+import { usageError } from './errors.ts';
+
+/** What every command that prints data has. */
+export const jsonOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'print JSON on standard output (errors as {"error": …} too)',
+} as const;
+
+export const allowIncompleteOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'exit with 0, not 4, if all there is of an incomplete trace is good',
+} as const;
+
+/** An option with a value; `check` gets it as it was typed. */
+export function valueOption<T>(describe: string, check: (text: string) => T) {
+  return { type: 'string', requiresArg: true, describe, coerce: optional(check) } as const;
+}
+
+function optional<T>(check: (text: string) => T): (text: string | undefined) => T | undefined {
+  return (text) => (text === undefined ? undefined : check(text));
+}
+
+/** Seconds above zero. */
+export const seconds =
+  (option: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && value > 0 && value <= 1e7) return value;
+    throw usageError(`--${option}: expected a number of seconds above 0, found '${text}'`);
+  };
+
+/** A whole number, 0 or more; `2e9` is one. */
+export const count =
+  (option: string, max = Number.MAX_SAFE_INTEGER) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 0 && value <= max) return value;
+    const range = max < 1000 ? `, 0 to ${max}` : '';
+    throw usageError(`--${option}: expected a whole number${range}, found '${text}'`);
+  };
+
+/** A regular expression, without slashes around it. */
+export const pattern =
+  (option: string) =>
+  (text: string): Pattern => {
+    try {
+      if (text === '') throw new Error('it is empty');
+      new RegExp(text, 'm');
+      return { kind: 'regex', source: text, flags: 'm' };
+    } catch (error) {
+      const why = (error as Error).message.replace(/^Invalid regular expression: /, '');
+      throw usageError(`--${option}: expected a regular expression, found one that is refused: ${why}`);
+    }
+  };
+
+export const text =
+  (option: string) =>
+  (value: string): string => {
+    if (value !== '') return value;
+    throw usageError(`--${option}: expected a file's name, found nothing`);
+  };

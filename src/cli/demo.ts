@@ -1,0 +1,176 @@
+/** `rebek demo`: the whole of it once, with a real guest, in a minute or two. */
+import { stat } from 'node:fs/promises';
+import type { CommandModule } from 'yargs';
+import { ExitCode, RebekError } from '../base/errors.ts';
+import { findBuiltin } from '../machine/builtin.ts';
+import { parseScript } from '../record/script.ts';
+import type { ReplayResult } from '../replay/replay.ts';
+import { describeTrace } from '../trace/info.ts';
+import { text, valueOption } from './arguments.ts';
+import { demoScript } from './demo-script.ts';
+import { formatBytes, formatCount, formatDuration, formatExact, formatTable, mips } from './format.ts';
+import { buildGuest } from './guest-build.ts';
+import { refuseExisting } from './guest-source.ts';
+import { output } from './output.ts';
+import { recordGuest } from './record-guest.ts';
+import { quote } from './record-report.ts';
+import type { SessionResult } from './record-session.ts';
+import { replayWithProgress } from './replay.ts';
+import { self } from './self.ts';
+import { style } from './style.ts';
+import { verifyWithProgress } from './verify.ts';
+
+interface Arguments {
+  guest: string;
+  output: string | undefined;
+  force: boolean;
+}
+
+/** Names the script, and so marks the traces that a later demo may replace. */
+const SCRIPT_NAME = 'rebek-demo.script';
+
+export const demoCommand: CommandModule<object, Arguments> = {
+  command: 'demo [guest]',
+  describe: 'record a scripted attack on a real guest, replay and verify it',
+  builder: (yargs) =>
+    yargs
+      .usage(
+        '$0 demo\n\nBuilds the Debian guest if need be, records a scripted session from power-on, replays the trace and ' +
+          'verifies it, and says in plain words what happened.',
+      )
+      .positional('guest', { type: 'string', default: 'debian', choices: ['debian'], describe: 'the guest' })
+      .option('output', { alias: 'o', ...valueOption('the trace; default demo.rebek', text('output')) })
+      .option('force', { type: 'boolean', default: false, describe: 'replace the file whatever it is' })
+      .example('$0 demo', 'leaves demo.rebek, replacing one of an earlier demo')
+      .example('$0 demo -o /tmp/try.rebek', 'elsewhere'),
+  handler: async (args) => {
+    process.exitCode = await demo(args);
+  },
+};
+
+async function demo({ guest, output: file = 'demo.rebek', force }: Arguments): Promise<ExitCode> {
+  if (!force && !(await isEarlierDemo(file))) await refuseExisting(file);
+  await buildIfNeeded(guest);
+  await heading(
+    '1. Recording',
+    'an intruder at the console of the guest, from power-on. This is what the guest says:',
+  );
+  const session = await recordGuest({
+    source: { guest, jit: true, console: 0 },
+    file,
+    overwrite: true,
+    script: parseScript(demoScript, SCRIPT_NAME),
+    interactive: false,
+    stdin: false,
+    echo: true,
+    verbose: true,
+  });
+  await output.line('');
+  if (session.end.failure !== undefined) throw session.end.failure;
+  if (session.end.reason !== 'script') {
+    throw new RebekError('ERR_DEMO', `the session came to another end than planned: ${session.end.note}`, {
+      hint: `what was recorded is in ${file}`,
+    });
+  }
+  await output.line(formatTable([['trace', `${file}, ${formatBytes(session.trace.bytes)}`]]));
+  await heading(
+    '2. Replaying',
+    'the same instructions again, from the trace alone: no kernel file, no devices, no network.',
+  );
+  const replay = await replayWithProgress(file);
+  if (replay.instructions !== session.trace.instructions || !replay.finalChecked) {
+    throw new RebekError(
+      'ERR_DEMO',
+      `recorded ${session.trace.instructions} instructions, replayed ${replay.instructions}`,
+      {
+        exitCode: ExitCode.divergence,
+      },
+    );
+  }
+  await output.line(
+    formatTable([
+      ['executed', `${formatExact(replay.instructions)} instructions, the same number as recorded`],
+      [
+        'compared',
+        `${formatCount(replay.outputs)} outputs and ${replay.hashesChecked} state hashes on the way: all equal`,
+      ],
+      ['at the end', 'registers, RAM and video memory: byte for byte those of the recording'],
+    ]),
+  );
+  await heading('3. Verifying', 'that no byte of the file was changed.');
+  const { integrity } = await verifyWithProgress(file, true);
+  await output.line(
+    formatTable([
+      ['checked', `${formatExact(integrity.bytes)} bytes in ${integrity.chunks} chunks`],
+      ['chain', integrity.chain],
+    ]),
+  );
+  await heading('What happened', '');
+  await output.line(conclusion(file, session, replay));
+  return ExitCode.ok;
+}
+
+async function buildIfNeeded(guest: string): Promise<void> {
+  const builtin = findBuiltin(guest);
+  if (builtin === undefined || (await builtin.built()) !== undefined) return;
+  await heading(
+    '0. Building the guest',
+    'from Debian packages; this is done once, and some 60 MB are downloaded.',
+  );
+  await buildGuest(builtin);
+}
+
+async function isEarlierDemo(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return describeTrace(file).summary?.note.includes(SCRIPT_NAME) ?? false;
+  } catch {
+    return false;
+  }
+}
+
+function heading(title: string, what: string): Promise<void> {
+  return output.line(`\n${style(process.stdout, 'bold', title)}${what === '' ? '' : `: ${what}`}\n`);
+}
+
+function conclusion(file: string, { trace }: SessionResult, replay: ReplayResult): string {
+  const recordMs = trace.wallNs / 1e6;
+  const bits = describeTrace(file).logBitsPerInstruction ?? 0;
+  const rows: [string, string][] = [
+    ['instructions', formatExact(trace.instructions)],
+    [
+      'recorded in',
+      `${formatDuration(recordMs)} (${mips(trace.instructions, recordMs).toFixed(0)} MIPS; the guest waits now and then)`,
+    ],
+    [
+      'replayed in',
+      `${formatDuration(replay.wallMs)} (${mips(replay.instructions, replay.wallMs).toFixed(0)} MIPS)`,
+    ],
+    ['input log', `${formatExact(trace.events)} events, ${bits.toFixed(4)} bit per instruction`],
+    [
+      'trace',
+      `${formatBytes(trace.bytes)}: the guest's first memory image, the emulator itself, and the log`,
+    ],
+    ['console', `${formatExact(trace.console)} bytes, ${trace.frames} network frames, kept beside the log`],
+  ];
+  return `A whole PC was recorded while someone broke into it. The trace ${file} holds all that the PC could not
+know by itself; replaying it executed every instruction of kernel and programs again, with the
+same result. It will do so on any machine, as often as there are questions.
+
+${formatTable(rows)}
+
+Next:
+${next(file)}`;
+}
+
+function next(file: string): string {
+  const name = quote(file);
+  const lines = [
+    [`info ${name}`, 'what it knows about itself'],
+    [`dump ${name} --stream console`, 'the session, readable'],
+    [`dump ${name} --stream net`, 'what the guest said on the network'],
+    [`verify ${name}`, 'every byte, then every state hash'],
+    ['record debian', 'a guest of your own to play in (root, password root)'],
+  ] as const;
+  return formatTable(lines.map(([command, what]) => [`${self()} ${command}`, what]));
+}

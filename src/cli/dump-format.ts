@@ -1,0 +1,75 @@
+/** Events of a trace as lines of text. What the guest printed is escaped: it could otherwise command the terminal. */
+import { decodeBytes, visible } from '../record/script-text.ts';
+import type { DumpedEvent, InputEvent, StreamEvent } from '../trace/dump.ts';
+import { formatExact } from './format.ts';
+import { describeFrame } from './frame.ts';
+
+/** Console bytes further apart than this belong to different lines. */
+const GAP_INSTRUCTIONS = 5_000_000;
+const LONGEST_LINE = 200;
+/** Of a DMA transfer's bytes, as hexadecimal digits. */
+const LONGEST_DATA = 64;
+const INSTRUCTION_WIDTH = 15;
+
+export function toJson(event: DumpedEvent): object {
+  if (!('bytes' in event)) return event;
+  const { bytes, ...rest } = event;
+  return { ...rest, bytes: Buffer.from(bytes).toString('hex') };
+}
+
+/** `      1,234,567  port_read8(0x3f8) = 0x41` */
+export function formatInput(event: InputEvent): string {
+  const args = event.args === undefined ? '' : `(${event.args.map(number).join(', ')})`;
+  const result = event.result === undefined ? '' : ` = ${number(event.result)}`;
+  const data =
+    event.data === undefined
+      ? ''
+      : ` ${event.data.length > LONGEST_DATA ? `${event.data.slice(0, LONGEST_DATA)}…` : event.data}`;
+  const quiet = event.quiet === 0 ? '' : `   (after ${event.quiet} output${event.quiet === 1 ? '' : 's'})`;
+  const indent = '  '.repeat(event.depth);
+  return `${at(event.instruction)}  ${String(event.sequence).padStart(9)}  ${indent}${event.op}${args}${result}${data}${quiet}`;
+}
+
+/** `      1,234,567  0 <  "root\n"`: `<` into the guest, `>` out of it. */
+export function formatRecord(record: StreamEvent, kind: 'console' | 'net'): string {
+  const arrow = record.direction === 'in' ? '<' : '>';
+  const what = kind === 'net' ? describeFrame(record.bytes) : visible(decodeBytes(record.bytes));
+  return `${at(record.instruction)}  ${record.port} ${arrow}  ${what}`;
+}
+
+/** Bytes of a console that belong together, as one record: up to the end of a line, or a pause. */
+export function* joinConsole(events: Iterable<DumpedEvent>): Generator<StreamEvent> {
+  let open: { record: StreamEvent; bytes: number[]; last: number } | undefined;
+  const close = (found: NonNullable<typeof open>): StreamEvent => ({
+    ...found.record,
+    bytes: Uint8Array.from(found.bytes),
+  });
+  for (const event of events) {
+    if (!('bytes' in event)) continue;
+    if (open !== undefined && !belongs(event, open)) {
+      yield close(open);
+      open = undefined;
+    }
+    open ??= { record: event, bytes: [], last: event.instruction };
+    open.bytes.push(...event.bytes);
+    open.last = event.instruction;
+  }
+  if (open !== undefined) yield close(open);
+}
+
+function belongs(event: StreamEvent, open: { record: StreamEvent; bytes: number[]; last: number }): boolean {
+  const { port, direction } = open.record;
+  return (
+    event.port === port &&
+    event.direction === direction &&
+    open.bytes.at(-1) !== 0x0a &&
+    open.bytes.length < LONGEST_LINE &&
+    event.instruction - open.last <= GAP_INSTRUCTIONS
+  );
+}
+
+const at = (instruction: number): string => formatExact(instruction).padStart(INSTRUCTION_WIDTH);
+
+/** Small numbers and times as they are, others in hexadecimal. */
+const number = (value: number): string =>
+  Number.isInteger(value) && value > 9 && value <= 0xffffffff ? `0x${value.toString(16)}` : String(value);

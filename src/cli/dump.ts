@@ -1,0 +1,112 @@
+/** `rebek dump FILE --stream …`: the events of a trace, one a line. */
+import type { CommandModule } from 'yargs';
+import { type DumpedEvent, dumpEvents } from '../trace/dump.ts';
+import { describeTrace } from '../trace/info.ts';
+import { count, jsonOption, valueOption } from './arguments.ts';
+import { formatInput, formatRecord, joinConsole, toJson } from './dump-format.ts';
+import { usageError, warn } from './errors.ts';
+import { output } from './output.ts';
+
+type Stream = 'input' | 'console' | 'net';
+interface Arguments {
+  file: string;
+  stream: Stream;
+  from: number | undefined;
+  to: number | undefined;
+  limit: number | undefined;
+  port: number | undefined;
+  json: boolean;
+  raw: boolean;
+}
+
+/** Characters collected before they are written. */
+const BATCH = 1 << 16;
+
+export const dumpCommand: CommandModule<object, Arguments> = {
+  command: 'dump <file>',
+  describe: 'print the events of a trace',
+  builder: (yargs) =>
+    yargs
+      .usage(
+        '$0 dump FILE --stream STREAM\n\nPrints what went into the guest, what its consoles said, or its network frames.',
+      )
+      .positional('file', { type: 'string', demandOption: true, describe: 'the trace' })
+      .option('stream', {
+        choices: ['input', 'console', 'net'] as const,
+        demandOption: true,
+        requiresArg: true,
+        describe:
+          'input: the log of all that the guest could not know; console: serial ports; net: Ethernet frames',
+      })
+      .option('from', valueOption('first guest instruction', count('from')))
+      .option('to', valueOption('last guest instruction', count('to')))
+      .option('limit', valueOption('so many events at most', count('limit')))
+      .option('port', valueOption('only this serial port or NIC, from 0', count('port', 3)))
+      .option('json', {
+        ...jsonOption,
+        describe: 'one JSON object a line, each event exactly as it is in the trace',
+      })
+      .option('raw', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'console only: the bytes that the guest wrote, as they are (it may send your terminal commands)',
+      })
+      .example('$0 dump night.rebek --stream console', 'the session, readable')
+      .example('$0 dump night.rebek --stream console --raw > session.txt', 'the bytes')
+      .example('$0 dump night.rebek --stream input --from 2e9 --limit 20', 'where it becomes interesting')
+      .example('$0 dump night.rebek --stream net --json | jq .bytes', 'frames in hexadecimal'),
+  handler: dump,
+};
+
+async function dump(args: Arguments): Promise<void> {
+  const { file, stream, from, to, port, raw } = args;
+  if (raw && args.json) throw usageError('--raw and --json exclude each other');
+  if (raw && stream !== 'console') throw usageError('--raw goes with --stream console only');
+  if (port !== undefined && stream === 'input')
+    throw usageError('--port goes with --stream console or net only');
+  const range = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  const events = filter(dumpEvents(file, { stream, ...range }), args);
+  let pending: (string | Uint8Array)[] = [];
+  let size = 0;
+  const flush = async (): Promise<void> => {
+    const all = raw ? Buffer.concat(pending as Uint8Array[]) : pending.join('');
+    pending = [];
+    size = 0;
+    await output.write(all);
+  };
+  for (const piece of render(events, args)) {
+    pending.push(piece);
+    size += piece.length;
+    if (size >= BATCH) await flush();
+    if (output.closed) return;
+  }
+  await flush();
+  const { incomplete } = describeTrace(file);
+  if (incomplete !== undefined) warn(`${file} is INCOMPLETE: ${incomplete.reason}`);
+}
+
+function* filter(events: Iterable<DumpedEvent>, { limit, port, raw }: Arguments): Generator<DumpedEvent> {
+  let left = limit ?? Number.POSITIVE_INFINITY;
+  if (left === 0) return;
+  for (const event of events) {
+    if ('port' in event && port !== undefined && event.port !== port) continue;
+    if (raw && 'direction' in event && event.direction === 'in') continue;
+    yield event;
+    if (--left === 0) return;
+  }
+}
+
+/** Each event as it is written. */
+function* render(
+  events: Iterable<DumpedEvent>,
+  { stream, json, raw }: Arguments,
+): Generator<string | Uint8Array> {
+  if (json) for (const event of events) yield `${JSON.stringify(toJson(event))}\n`;
+  else if (raw) for (const event of events) yield 'bytes' in event ? event.bytes : '';
+  else if (stream === 'console')
+    for (const record of joinConsole(events)) yield `${formatRecord(record, 'console')}\n`;
+  else
+    for (const event of events)
+      yield `${'bytes' in event ? formatRecord(event, 'net') : formatInput(event)}\n`;
+}

@@ -1,0 +1,10 @@
+/** How this program was called, for messages that say what to type next. */
+import { basename, relative } from 'node:path';
+
+/** `rebek` where it is installed; in a checkout the path of what runs. */
+export function self(): string {
+  const path = process.argv[1] ?? 'rebek';
+  if (!/\.[cm]?[jt]s$/.test(path)) return basename(path);
+  const near = relative(process.cwd(), path);
+  return `node ${near.startsWith('..') ? path : near}`;
+}

@@ -1,0 +1,40 @@
+/** What several commands say about a replayed trace. */
+import { ExitCode } from '../base/errors.ts';
+import type { IncompleteInfo, ReplayResult } from '../replay/replay.ts';
+import { warn } from './errors.ts';
+import { formatCount, formatDuration, formatExact, formatSpeed } from './format.ts';
+
+/** Says that a trace is only a prefix, and returns the exit code for that. */
+export function tellIncomplete(
+  file: string,
+  incomplete: IncompleteInfo | undefined,
+  allowed: boolean,
+): ExitCode {
+  const where =
+    incomplete === undefined
+      ? 'it has no summary'
+      : `${incomplete.reason} (good up to offset ${incomplete.offset}, chunk ${incomplete.chunk} is missing)`;
+  warn(`${file} is INCOMPLETE: ${where}`);
+  return allowed ? ExitCode.ok : ExitCode.damaged;
+}
+
+/** The rows of a table about a replay. */
+export function replayRows(result: ReplayResult): [string, string][] {
+  const { instructions, wallMs } = result;
+  const final = result.finalChecked
+    ? 'registers, RAM and video memory are those of the recording'
+    : 'not compared: the trace does not tell';
+  return [
+    [
+      'executed',
+      `${formatExact(instructions)} instructions in ${formatDuration(wallMs)} (${formatSpeed(instructions, wallMs)})`,
+    ],
+    ['from the log', `${formatExact(result.events)} events; ${formatCount(result.outputs)} outputs compared`],
+    [
+      'state hashes',
+      result.hashesChecked === 0 ? 'none in so short a log' : `${result.hashesChecked}, all as recorded`,
+    ],
+    ['final state', final],
+    ['end', `${result.end}: ${result.note}`],
+  ];
+}

@@ -1,0 +1,40 @@
+/**
+ * The public entry of the `rebek` library: record a machine, replay and verify its trace, read what is in it.
+ *
+ * Everything that fails on purpose throws a {@link RebekError}, whose `code` is stable.
+ */
+export { ExitCode, RebekError } from './base/errors.ts';
+export type { Registers, StateHash } from './engine/guest-state.ts';
+export { createPc, type Pc, type PcOptions } from './engine/pc.ts';
+export { builtins } from './machine/builtin.ts';
+export { type Images, loadImages } from './machine/images.ts';
+export { loadMachine } from './machine/machine.ts';
+export type { Machine } from './machine/schema.ts';
+export {
+  Recording,
+  type RecordingOptions,
+  type RecordingResult,
+  type RecordingStatus,
+  type SelfEnd,
+} from './record/recording.ts';
+export {
+  type IncompleteInfo,
+  type ReplayOptions,
+  type ReplayProgress,
+  type ReplayResult,
+  replayTrace,
+  type VerifyOptions,
+  type VerifyProgress,
+  type VerifyResult,
+  verifyTrace,
+} from './replay/replay.ts';
+export {
+  type DumpedEvent,
+  type DumpOptions,
+  dumpEvents,
+  type InputEvent,
+  type StreamEvent,
+} from './trace/dump.ts';
+export { type ChunkStatistics, describeTrace, type TraceInfo } from './trace/info.ts';
+export type { TraceMeta, TraceSummary } from './trace/meta.ts';
+export { readStateFile, writeStateFile } from './trace/state-file.ts';

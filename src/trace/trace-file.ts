@@ -1,0 +1,98 @@
+/** A trace as its readers see it: what it is of, what a replay starts from, and its events, chunk by chunk. */
+import { createHash } from 'node:crypto';
+import { RebekError } from '../base/errors.ts';
+import { ChunkType } from './chunk-types.ts';
+import { type ContainerReader, type Incomplete, openContainer } from './container-reader.ts';
+import { decodeEvents, type EventBatch } from './events.ts';
+import { parseMeta, parseSummary, type TraceMeta, type TraceSummary } from './meta.ts';
+import { decodeImage } from './pages.ts';
+
+export class TraceFile {
+  readonly reader: ContainerReader;
+  readonly meta: TraceMeta;
+  /** Undefined in an incomplete trace that ends before it. */
+  readonly summary: TraceSummary | undefined;
+
+  /**
+   * @throws RebekError ERR_TRACE_… with exit code 4: no trace, another version, damaged; ERR_TRACE_READ
+   */
+  static open(path: string): TraceFile {
+    return new TraceFile(openContainer(path, { kind: 'TRCE' }));
+  }
+
+  private constructor(reader: ContainerReader) {
+    this.reader = reader;
+    try {
+      this.meta = parseMeta(this.single(ChunkType.metadata)?.raw());
+      const summary = this.single(ChunkType.summary);
+      this.summary = summary === undefined ? undefined : parseSummary(summary.raw());
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
+  }
+
+  get path(): string {
+    return this.reader.path;
+  }
+
+  get incomplete(): Incomplete | undefined {
+    return this.reader.incomplete;
+  }
+
+  /** Instruction count at the beginning of the last event chunk: known without reading the log. */
+  get lastKnownInstruction(): number {
+    let last = 0;
+    for (const entry of this.reader.entries([ChunkType.events])) last = entry.instruction;
+    return this.summary?.instructions ?? last;
+  }
+
+  /**
+   * The engine's binary.
+   * @throws RebekError ERR_TRACE_ENGINE if its hash is not the one that META names
+   */
+  engine(): Uint8Array {
+    const parts: Uint8Array[] = [];
+    for (const { body } of this.reader.chunks([ChunkType.engine])) parts.push(body.bin('data'));
+    const bytes = Buffer.concat(parts);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const { engine } = this.meta;
+    if (sha256 === engine.sha256) return bytes;
+    throw new RebekError(
+      'ERR_TRACE_ENGINE',
+      `${this.path}: its engine has SHA-256 ${sha256}, its metadata say ${engine.sha256}`,
+      { exitCode: 4, details: { file: this.path, found: sha256, expected: engine.sha256 } },
+    );
+  }
+
+  /** Fills `memory` with the initial image. */
+  restoreImage(memory: Uint8Array): void {
+    decodeImage(this.reader.chunks([ChunkType.page]), memory, 'memory');
+  }
+
+  /** The log. Reads one chunk at a time. */
+  *events(): Generator<EventBatch> {
+    let next = 0;
+    for (const { entry, body } of this.reader.chunks([ChunkType.events])) {
+      const batch = decodeEvents(body);
+      if (batch.first !== next) {
+        throw new RebekError(
+          'ERR_TRACE_EVENTS',
+          `${this.path}: chunk ${entry.sequence} at offset ${entry.offset} begins with event ${batch.first}, expected ${next}`,
+          { exitCode: 4, details: { file: this.path, offset: entry.offset, chunk: entry.sequence } },
+        );
+      }
+      next += batch.count;
+      yield batch;
+    }
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+
+  private single(type: string) {
+    for (const { body } of this.reader.chunks([type])) return body;
+    return undefined;
+  }
+}

@@ -1,0 +1,7 @@
+/** `replay-once.js FILE`: verifies a trace in this process and prints the result as JSON. */
+import { verifyTrace } from '../../src/replay/replay.ts';
+
+const { replay } = await verifyTrace(process.argv[2]!);
+console.log(
+  JSON.stringify({ final: replay!.final, instructions: replay!.instructions, checked: replay!.finalChecked }),
+);

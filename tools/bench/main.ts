@@ -1,0 +1,109 @@
+/**
+ * `npm run bench [-- --rounds N] [--json] [WORKLOAD …]`: what recording and replaying cost, as ratios to plain
+ * v86 on the same machine in the same run. Each measurement is a process of its own; plain, record and replay
+ * take turns, so that a machine whose speed drifts favours none of them. Medians over the rounds.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { findBuiltin } from '../../src/machine/builtin.ts';
+import type { Measured } from './once.ts';
+import { workload } from './workloads.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false } },
+});
+const rounds = Number(values.rounds);
+const names = positionals.length > 0 ? positionals : ['debian', 'ports', 'vga'];
+const folder = mkdtempSync(join(tmpdir(), 'rebek-bench-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+const once = fileURLToPath(new URL('./once.js', import.meta.url));
+function measure(mode: string, name: string): Measured {
+  const run = spawnSync(process.execPath, [once, mode, name, join(folder, `${name}.rebek`)], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (run.status !== 0) throw new Error(`${mode} ${name} failed with status ${run.status}`);
+  const measured = JSON.parse(run.stdout) as Measured;
+  console.error(`${name} ${mode}: ${measured.seconds.toFixed(1)} s, ${mips(measured).toFixed(0)} MIPS`);
+  return measured;
+}
+
+const mips = (m: Measured): number => m.instructions / m.seconds / 1e6;
+function median(numbers: number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[(sorted.length - 1) >> 1]!;
+}
+
+if (names.includes('debian') && (await findBuiltin('debian')!.built()) === undefined) {
+  console.error('building the debian guest first');
+  await findBuiltin('debian')!.build();
+}
+
+const report = [];
+for (const name of names) {
+  const runs: Record<'plain' | 'record' | 'replay', Measured[]> = { plain: [], record: [], replay: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const mode of ['plain', 'record', 'replay'] as const) runs[mode].push(measure(mode, name));
+  }
+  const seconds = (mode: keyof typeof runs): number => median(runs[mode].map((m) => m.seconds));
+  const ratio = (a: keyof typeof runs, b: keyof typeof runs): number =>
+    median(runs[a].map((m, i) => m.seconds / runs[b][i]!.seconds));
+  const recorded = runs.record[0]!;
+  report.push({
+    workload: name,
+    what: workload(name).what,
+    instructions: recorded.instructions,
+    crossingsPerSecond: (recorded.events! + recorded.outputs!) / recorded.seconds,
+    plainSeconds: seconds('plain'),
+    recordSeconds: seconds('record'),
+    replaySeconds: seconds('replay'),
+    recordToPlain: ratio('record', 'plain'),
+    replayToRecord: ratio('replay', 'record'),
+    bitsPerInstruction: recorded.bitsPerInstruction!,
+    traceMB: recorded.traceBytes! / 1e6,
+    recordPeakMiB: median(runs.record.map((m) => m.peakMiB)),
+    replayPeakMiB: median(runs.replay.map((m) => m.peakMiB)),
+  });
+}
+
+if (values.json)
+  console.log(JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, rounds, report }, null, 2));
+else {
+  const row = (cells: string[]): string => `| ${cells.join(' | ')} |`;
+  console.log(
+    `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, medians of ${rounds} rounds\n`,
+  );
+  const head = [
+    'workload',
+    'instructions',
+    'crossings/s',
+    'plain',
+    'recording',
+    'replaying',
+    'log',
+    'trace',
+    'peak memory of replay',
+  ];
+  console.log(row(head));
+  console.log(row(head.map(() => '---')));
+  for (const r of report) {
+    const cells = [
+      r.what,
+      `${(r.instructions / 1e9).toFixed(2)} G`,
+      `${(r.crossingsPerSecond / 1e6).toFixed(2)} M`,
+      `${r.plainSeconds.toFixed(1)} s`,
+      `${r.recordSeconds.toFixed(1)} s (${r.recordToPlain.toFixed(2)} × plain)`,
+      `${r.replaySeconds.toFixed(1)} s (${r.replayToRecord.toFixed(2)} × recording)`,
+      `${r.bitsPerInstruction.toFixed(4)} bit/instruction`,
+      `${r.traceMB.toFixed(1)} MB`,
+      `${r.replayPeakMiB.toFixed(0)} MiB`,
+    ];
+    console.log(row(cells));
+  }
+}
