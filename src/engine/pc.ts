@@ -3,59 +3,16 @@
  * rest of Rebek uses. It knows nothing of recording: whoever owns the boundary passes `wasmFn`.
  *
  * v86's public interface (v86.d.ts) has no boot clock, no fixed MAC address, no frames in both directions and
- * no way to keep its network from fetching. For those this file reaches into objects whose property names the
- * published build keeps (v86 pins them by not mangling properties); `internals` checks each before use, so
- * another build is refused at start instead of running wrongly.
+ * no way to keep its network from fetching. For those this file reaches into objects that `internals` has checked.
  */
 import { fileURLToPath } from 'node:url';
 import { V86, type V86Options } from 'v86';
 import { RebekError } from '../base/errors.ts';
 import type { ImageRole, Images } from '../machine/images.ts';
 import type { Machine } from '../machine/schema.ts';
-import { type BootCpu, enterLinux } from './linux-boot.ts';
-
-/** v86's message bus (bus.js): `send` reaches the listeners of the other end. */
-interface Bus {
-  readonly listeners: Record<string, { fn: (value: never) => void; this_value: unknown }[] | undefined>;
-  register(name: string, fn: (value: never) => void, thisValue: unknown): void;
-  send(name: string, value: unknown): void;
-}
-/** v86's UART (uart.js); `input` is its receive queue, without a limit. */
-interface Uart {
-  readonly input: number[];
-}
-interface Nic {
-  mac: Uint8Array;
-  /** NE2000: the card's own memory, which begins with the address PROM, each byte twice. */
-  readonly memory?: Uint8Array;
-}
-/** v86's CPU object: its views of the WASM memory and the devices. For the layout, see v86's cpu.js. */
-export interface V86Cpu extends BootCpu {
-  readonly wasm_memory: WebAssembly.Memory;
-  readonly instruction_counter: Uint32Array;
-  readonly devices: {
-    readonly rtc: { rtc_time: number; last_update: number };
-    readonly net?: Nic;
-    readonly virtio_net?: Nic;
-    readonly uart0: Uart;
-    readonly uart1?: Uart;
-    readonly uart2?: Uart;
-    readonly uart3?: Uart;
-  };
-  get_eflags(): number;
-  reboot_internal(): void;
-}
-/** v86's user-mode TCP/IP stack (fetch_network.js). */
-interface NetworkAdapter {
-  fetch: (...args: unknown[]) => Promise<never>;
-}
-/** What v86.d.ts leaves out of the emulator object. */
-interface Internals {
-  readonly v86: { readonly cpu: V86Cpu };
-  readonly bus: Bus;
-  readonly emulator_bus: Bus;
-  readonly network_adapter?: NetworkAdapter;
-}
+import { enterLinux } from './linux-boot.ts';
+import { checkState, mendRestoredRegisters } from './saved-state.ts';
+import { type Internals, internals, type Uart, type V86Cpu } from './v86-internals.ts';
 
 /** Owns the boundary: gets the imports that `v86.wasm` wants, gives back an instance's exports (or stand-ins). */
 export type WasmFn = (imports: WebAssembly.Imports) => Promise<WebAssembly.Exports>;
@@ -213,47 +170,6 @@ function bootOrder(order: readonly ('floppy' | 'disk' | 'cdrom')[]): number {
   return order.reduce((value, drive, i) => value | (code[drive] << (4 * i)), 0);
 }
 
-/** The emulator's inner objects, after checking that this build of v86 has every property this file uses. */
-function internals(emulator: V86, machine: Machine): Internals {
-  const inner = emulator as unknown as Internals;
-  const missing: string[] = [];
-  const need = (path: string, present: boolean): void => {
-    if (!present) missing.push(path);
-  };
-  const cpu = inner.v86?.cpu;
-  need('v86.cpu', cpu !== undefined);
-  need('bus.listeners', typeof inner.bus?.listeners === 'object');
-  need('emulator_bus.send', typeof inner.emulator_bus?.send === 'function');
-  if (cpu !== undefined) {
-    for (const name of ['write_blob', 'update_state_flags', 'get_eflags', 'reboot_internal'] as const)
-      need(`cpu.${name}`, typeof cpu[name] === 'function');
-    for (const name of [
-      'reg32',
-      'mem8',
-      'flags',
-      'flags_changed',
-      'segment_access_bytes',
-      'wasm_memory',
-    ] as const)
-      need(`cpu.${name}`, typeof cpu[name] === 'object');
-    need('cpu.io.port_write8', typeof cpu.io?.port_write8 === 'function');
-    need('cpu.devices.rtc.rtc_time', typeof cpu.devices?.rtc?.rtc_time === 'number');
-    need('cpu.devices.uart0.input', Array.isArray(cpu.devices?.uart0?.input));
-    if (machine.nic.model !== 'none') {
-      need('network_adapter.fetch', typeof inner.network_adapter?.fetch === 'function');
-      const nic = cpu.devices.net ?? cpu.devices.virtio_net;
-      need('cpu.devices.(virtio_)net.mac', nic?.mac?.length === 6);
-    }
-  }
-  if (missing.length > 0) {
-    throw new RebekError('ERR_ENGINE_LAYOUT', `the installed v86 has no ${missing.join(', no ')}`, {
-      hint: 'Install the exact version of v86 that Rebek asks for (npm ci).',
-      details: { missing },
-    });
-  }
-  return inner;
-}
-
 /**
  * Nothing that the guest sends reaches a real network. v86's stack answers DHCP, ARP, DNS (one fixed address),
  * NTP, UDP echo and ping by itself; its only way out is HTTP through the host's `fetch`. No TCP connection
@@ -284,58 +200,6 @@ function setMac(inner: Internals, machine: Machine): void {
     for (const [i, byte] of mac.entries()) net.memory.fill(byte, 2 * i, 2 * i + 2);
   }
   inner.emulator_bus.send('net0-mac', machine.nic.mac);
-}
-
-/** v86's save file (state.js): four little-endian words, then JSON whose `state[0]` is the size of the RAM in bytes. */
-function checkState(state: ArrayBuffer, machine: Machine): void {
-  const refuse = (message: string, hint: string): never => {
-    throw new RebekError('ERR_ENGINE_STATE', message, { hint });
-  };
-  const view = new DataView(state);
-  if (state.byteLength < 16 || view.getUint32(0, true) !== 0x8676_8676)
-    refuse('the saved state is not a v86 state', 'Give a file that `rebek guest boot --save` wrote.');
-  const [version, total, length] = [4, 8, 12].map((offset) => view.getUint32(offset, true));
-  if (version !== 6) refuse(`the saved state has version ${version}, expected 6`, 'Save it again.');
-  if (total !== state.byteLength)
-    refuse(
-      `the saved state has ${state.byteLength} bytes, expected ${total}`,
-      'It is cut short: save it again.',
-    );
-  let memory: unknown;
-  try {
-    const json: unknown = JSON.parse(new TextDecoder().decode(new Uint8Array(state, 16, length)));
-    memory = (json as { state?: unknown[] }).state?.[0];
-  } catch (cause) {
-    throw new RebekError('ERR_ENGINE_STATE', 'the saved state is damaged', { hint: 'Save it again.', cause });
-  }
-  if (memory !== machine.memory << 20) {
-    const had = typeof memory === 'number' ? `${memory / (1 << 20)} MiB` : 'an unknown amount';
-    refuse(
-      `the saved state is of a machine with ${had} of memory, ${machine.name} has ${machine.memory} MiB`,
-      'Restore it with the machine that it was saved from.',
-    );
-  }
-}
-
-/** Registers that v86 saves but, restoring, replaces on the JavaScript side instead of storing: address by name. */
-const unrestored = {
-  last_result: { address: 112, type: Int32Array },
-  fpu_status_word: { address: 1040, type: Uint16Array },
-  mxcsr: { address: 824, type: Int32Array },
-} as const;
-
-/**
- * Finishes what v86's restore begins: stores the registers above into linear memory, and makes the properties
- * views of it again, so that the next save does not save the old values (cpu.js, `set_state`).
- */
-function mendRestoredRegisters(cpu: V86Cpu): void {
-  const record = cpu as unknown as Record<string, ArrayLike<number> | undefined>;
-  for (const [name, { address, type }] of Object.entries(unrestored)) {
-    const view = () => new type(cpu.wasm_memory.buffer, address, 1);
-    const saved = record[name]?.[0];
-    if (saved !== undefined) view()[0] = saved;
-    Object.defineProperty(cpu, name, { get: view, set: () => {}, configurable: true });
-  }
 }
 
 /** How much serial input the UART is given ahead of the guest, in bytes: a 16550's FIFO. */

@@ -75,7 +75,7 @@ export class Replayer {
         },
       );
     }
-    if (missing > 0) memory.grow(missing / 65536);
+    if (missing > 0) grow(memory, missing);
     restore(new Uint8Array(memory.buffer));
     this.words = new Int32Array(memory.buffer);
     this.counter = this.words[COUNTER]!;
@@ -346,6 +346,21 @@ export class Replayer {
       this.diverge(`RAM ${hex(start)}-${hex(start + bytes)} with hash ${expected.slice(64)}`, ram);
     }
     this.hashesChecked++;
+  }
+}
+
+function grow(memory: WebAssembly.Memory, bytes: number): void {
+  try {
+    memory.grow(bytes / 65536);
+  } catch (cause) {
+    throw new RebekError(
+      'ERR_REPLAY_MEMORY',
+      `this machine cannot give the guest's ${bytes} bytes of memory`,
+      {
+        hint: 'close other programs, or replay where there is more memory',
+        cause,
+      },
+    );
   }
 }
 

@@ -38,9 +38,8 @@ export function describePlace(place: Place): string {
 }
 
 const hints: Partial<Record<TraceErrorCode, string>> = {
-  ERR_TRACE_DAMAGED:
-    'Compare the file with another copy. What lies before the damage is good and can be salvaged.',
-  ERR_TRACE_FOOTER: 'Compare the file with another copy. All chunks before the footer are good.',
+  ERR_TRACE_FOOTER:
+    'Compare the file with another copy. All chunks before the footer are good: without its last 64 bytes the file replays as an incomplete trace.',
   ERR_TRACE_TRAILING: 'The trace itself is good; something was appended to the file.',
   ERR_TRACE_INCOMPLETE: 'The recording did not end properly. What is there is good and can be replayed.',
 };
@@ -88,7 +87,10 @@ export function damagedChunk(
     'ERR_TRACE_DAMAGED',
     `${describePlace({ ...place, offset })} is damaged: ${flaw.what}`,
     { file, ...place, offset: offset + flaw.at, field: flaw.field },
-    { details: { chunkOffset: offset } },
+    {
+      hint: `Compare the file with another copy. What lies before the damage is good: cut off there (head -c ${offset} FILE > FILE.partial) it replays as an incomplete trace.`,
+      details: { chunkOffset: offset },
+    },
   );
 }
 

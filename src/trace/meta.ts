@@ -6,13 +6,15 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.number().int().nonnegative();
 const stateHash = z.object({ cpu: hash, ram: hash, vga: hash });
 
-const traceMeta = z.object({
+const layout = z.object({ ramStart: count, ramBytes: count, vgaStart: count, vgaBytes: count });
+
+const metaFields = z.object({
   format: z.literal(1),
   recorder: z.object({ name: z.string(), version: z.string() }),
   engine: z.object({ name: z.string(), version: z.string(), sha256: hash, bytes: count }),
   /** Size of linear memory at the start, bytes. */
-  memory: count,
-  layout: z.object({ ramStart: count, ramBytes: count, vgaStart: count, vgaBytes: count }),
+  memory: count.multipleOf(65536).max(2 ** 32),
+  layout,
   /** The machine file, with paths reduced to file names. */
   machine: z.record(z.string(), z.unknown()),
   images: z.array(z.object({ role: z.string(), name: z.string(), bytes: count, sha256: hash })),
@@ -29,6 +31,11 @@ const traceMeta = z.object({
   }),
   initial: stateHash,
 });
+const traceMeta = metaFields.refine(
+  ({ memory, layout: { ramStart, ramBytes, vgaStart, vgaBytes } }) =>
+    ramStart + ramBytes <= memory && vgaStart + vgaBytes <= memory && ramBytes % 4096 === 0,
+  { path: ['layout'], message: 'it does not fit the memory' },
+);
 export type TraceMeta = z.infer<typeof traceMeta>;
 
 const traceSummary = z.object({

@@ -5,6 +5,7 @@ import test from 'ava';
 import { knownChunkTypes } from '../../src/trace/chunk-types.ts';
 import { openContainer } from '../../src/trace/container-reader.ts';
 import { verifyIntegrity } from '../../src/trace/integrity.ts';
+import { opInfo } from '../../src/trace/ops.ts';
 import { chunkFields, contentOf, footerFields, headerFields } from './support.ts';
 
 /** The project's folder, as seen from the built test. */
@@ -27,6 +28,25 @@ test('the tables of the specification name the fields that the errors name, at t
 test('the specification has a section for every chunk type', (t) => {
   for (const type of knownChunkTypes)
     t.true(new RegExp(`^##+ .*\\b${type}\\b`, 'm').test(specification), type);
+});
+
+test('the specification’s table of ops is the code’s', (t) => {
+  const rows = specification.matchAll(/^\| +(\d+) \| `(\w+)` +\| (\w+) +\| ([^|]*)\| (\w*) +\|/gm);
+  const described = Array.from(rows, ([, op, name, opClass, args, result]) => ({
+    op: Number(op),
+    name,
+    class: opClass,
+    args: args!.split(',').filter((arg) => arg.trim() !== '').length,
+    result: result || 'none',
+  }));
+  const known = Array.from(opInfo, ([op, info]) => ({
+    op,
+    name: info.name as string,
+    class: info.class as string,
+    args: info.args + info.f64Args,
+    result: info.result as string,
+  }));
+  t.deepEqual(described, known as typeof described);
 });
 
 test('a file that was written by the first build is read as it was', (t) => {

@@ -185,3 +185,29 @@ export const footerFields: [string, number, number][] = [
   ['reserved', 56, 60],
   ['footer crc', 60, 64],
 ];
+
+export interface ExpectedDamage {
+  code: string;
+  offset: number;
+  field: string;
+  chunk?: number;
+  type?: string;
+}
+
+/** Both ways of reading must report it: verifying, and reading chunk by chunk. */
+export function expectDamage(
+  t: ExecutionContext,
+  path: string,
+  sample: Sample,
+  expected: ExpectedDamage,
+): void {
+  const { code, ...details } = expected;
+  const text = JSON.stringify(expected);
+  for (const error of [verifyError(path), readAll(t, path, sample).error]) {
+    t.is(error?.code, code, text);
+    t.like(error?.details, { file: path, ...details }, text);
+    t.is(error?.exitCode, 4);
+    if (expected.chunk !== undefined)
+      t.true(error?.message.includes(`chunk ${expected.chunk}`), error?.message);
+  }
+}
