@@ -10,13 +10,12 @@ import { text, valueOption } from './arguments.ts';
 import { demoScript } from './demo-script.ts';
 import { formatBytes, formatCount, formatDuration, formatExact, formatTable, mips } from './format.ts';
 import { buildGuest } from './guest-build.ts';
-import { refuseExisting } from './guest-source.ts';
+import { checkTarget } from './guest-source.ts';
 import { output } from './output.ts';
 import { recordGuest } from './record-guest.ts';
-import { quote } from './record-report.ts';
 import type { SessionResult } from './record-session.ts';
 import { replayWithProgress } from './replay.ts';
-import { self } from './self.ts';
+import { quote, self } from './self.ts';
 import { style } from './style.ts';
 import { verifyWithProgress } from './verify.ts';
 
@@ -49,7 +48,7 @@ export const demoCommand: CommandModule<object, Arguments> = {
 };
 
 async function demo({ guest, output: file = 'demo.rebek', force }: Arguments): Promise<ExitCode> {
-  if (!force && !(await isEarlierDemo(file))) await refuseExisting(file);
+  await checkTarget('output', file, force || (await isEarlierDemo(file)));
   await buildIfNeeded(guest);
   await heading(
     '1. Recording',
@@ -67,6 +66,8 @@ async function demo({ guest, output: file = 'demo.rebek', force }: Arguments): P
   });
   await output.line('');
   if (session.end.failure !== undefined) throw session.end.failure;
+  if (session.end.reason === 'signal')
+    throw new RebekError('ERR_ABORTED', `given up; what was recorded is in ${file}`);
   if (session.end.reason !== 'script') {
     throw new RebekError('ERR_DEMO', `the session came to another end than planned: ${session.end.note}`, {
       hint: `what was recorded is in ${file}`,

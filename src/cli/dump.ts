@@ -1,11 +1,13 @@
 /** `rebek dump FILE --stream …`: the events of a trace, one a line. */
 import type { CommandModule } from 'yargs';
+import { ExitCode } from '../base/errors.ts';
 import { type DumpedEvent, dumpEvents } from '../trace/dump.ts';
 import { describeTrace } from '../trace/info.ts';
-import { count, jsonOption, valueOption } from './arguments.ts';
+import { allowIncompleteOption, count, jsonOption, valueOption } from './arguments.ts';
 import { formatInput, formatRecord, joinConsole, toJson } from './dump-format.ts';
-import { usageError, warn } from './errors.ts';
+import { usageError } from './errors.ts';
 import { output } from './output.ts';
+import { tellIncomplete } from './trace-report.ts';
 
 type Stream = 'input' | 'console' | 'net';
 interface Arguments {
@@ -17,6 +19,7 @@ interface Arguments {
   port: number | undefined;
   json: boolean;
   raw: boolean;
+  'allow-incomplete': boolean;
 }
 
 /** Characters collected before they are written. */
@@ -40,7 +43,7 @@ export const dumpCommand: CommandModule<object, Arguments> = {
       })
       .option('from', valueOption('first guest instruction', count('from')))
       .option('to', valueOption('last guest instruction', count('to')))
-      .option('limit', valueOption('so many events at most', count('limit')))
+      .option('limit', valueOption('so many lines at most', count('limit')))
       .option('port', valueOption('only this serial port or NIC, from 0', count('port', 3)))
       .option('json', {
         ...jsonOption,
@@ -52,19 +55,26 @@ export const dumpCommand: CommandModule<object, Arguments> = {
         describe:
           'console only: the bytes that the guest wrote, as they are (it may send your terminal commands)',
       })
+      .option('allow-incomplete', allowIncompleteOption)
       .example('$0 dump night.rebek --stream console', 'the session, readable')
       .example('$0 dump night.rebek --stream console --raw > session.txt', 'the bytes')
       .example('$0 dump night.rebek --stream input --from 2e9 --limit 20', 'where it becomes interesting')
       .example('$0 dump night.rebek --stream net --json | jq .bytes', 'frames in hexadecimal'),
-  handler: dump,
+  handler: async (args) => {
+    process.exitCode = await dump(args);
+  },
 };
 
-async function dump(args: Arguments): Promise<void> {
-  const { file, stream, from, to, port, raw } = args;
+async function dump(args: Arguments): Promise<ExitCode> {
+  const { file, stream, from, to, limit, port, raw } = args;
   if (raw && args.json) throw usageError('--raw and --json exclude each other');
   if (raw && stream !== 'console') throw usageError('--raw goes with --stream console only');
   if (port !== undefined && stream === 'input')
     throw usageError('--port goes with --stream console or net only');
+  if (raw && limit !== undefined)
+    throw usageError('--raw and --limit exclude each other', 'end it with `| head -c BYTES`');
+  if (from !== undefined && to !== undefined && from > to)
+    throw usageError(`--from ${from} lies behind --to ${to}`);
   const range = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
   const events = filter(dumpEvents(file, { stream, ...range }), args);
   let pending: (string | Uint8Array)[] = [];
@@ -75,25 +85,31 @@ async function dump(args: Arguments): Promise<void> {
     size = 0;
     await output.write(all);
   };
-  for (const piece of render(events, args)) {
+  for (const piece of first(limit, render(events, args))) {
     pending.push(piece);
     size += piece.length;
     if (size >= BATCH) await flush();
-    if (output.closed) return;
+    if (output.closed) return ExitCode.ok;
   }
   await flush();
   const { incomplete } = describeTrace(file);
-  if (incomplete !== undefined) warn(`${file} is INCOMPLETE: ${incomplete.reason}`);
+  return incomplete === undefined ? ExitCode.ok : tellIncomplete(file, incomplete, args['allow-incomplete']);
 }
 
-function* filter(events: Iterable<DumpedEvent>, { limit, port, raw }: Arguments): Generator<DumpedEvent> {
+function* first<T>(limit: number | undefined, all: Iterable<T>): Generator<T> {
   let left = limit ?? Number.POSITIVE_INFINITY;
   if (left === 0) return;
+  for (const one of all) {
+    yield one;
+    if (--left === 0) return;
+  }
+}
+
+function* filter(events: Iterable<DumpedEvent>, { port, raw }: Arguments): Generator<DumpedEvent> {
   for (const event of events) {
     if ('port' in event && port !== undefined && event.port !== port) continue;
     if (raw && 'direction' in event && event.direction === 'in') continue;
     yield event;
-    if (--left === 0) return;
   }
 }
 

@@ -3,6 +3,10 @@ import { ExitCode, RebekError } from '../base/errors.ts';
 import { output, say } from './output.ts';
 import { style } from './style.ts';
 
+/** What a shell says of a command that SIGINT ended: for all that was given up because the user wanted so. */
+export const GIVEN_UP = 130;
+const givenUp = new Set(['ERR_ABORTED', 'ERR_MACHINE_ABORTED']);
+
 /** A wrong command line. */
 export function usageError(message: string, hint?: string): RebekError {
   return new RebekError('ERR_USAGE', message, hint === undefined ? {} : { hint });
@@ -17,9 +21,9 @@ export async function reportError(error: unknown, json: boolean): Promise<number
   if (error instanceof RebekError) {
     tell(error);
     if (debug) say(stackOf(error));
-    const { code, message, hint, details } = error;
-    if (json) await printJson({ code, message, hint, details });
-    return error.exitCode;
+    const { code } = error;
+    if (json) await printJson(errorJson(error));
+    return givenUp.has(code) ? GIVEN_UP : error.exitCode;
   }
   const message = error instanceof Error ? error.message : String(error);
   say(`${style(process.stderr, 'red', 'rebek:')} unexpected: ${message}`);
@@ -29,14 +33,21 @@ export async function reportError(error: unknown, json: boolean): Promise<number
   return ExitCode.internal;
 }
 
+/** An error as `--json` has it. */
+export const errorJson = ({ code, message, hint, details }: RebekError): Record<string, unknown> => ({
+  code,
+  message,
+  hint,
+  details,
+});
+
 /** A known error on standard error; for those that do not end the command, too. */
 export function tell(error: RebekError): void {
   const [first = '', ...more] = error.message.split('\n');
   const code = style(process.stderr, 'dim', `[${error.code}]`);
-  const lines = [
-    `${style(process.stderr, 'red', 'rebek:')} ${first} ${code}`,
-    ...more.map((line) => `  ${line}`),
-  ];
+  // Where the message goes on below, its colon stays at the end of the line.
+  const head = first.replace(/:?$/, (colon) => ` ${code}${colon}`);
+  const lines = [`${style(process.stderr, 'red', 'rebek:')} ${head}`, ...more.map((line) => `  ${line}`)];
   if (error.hint !== undefined) lines.push(`  ${style(process.stderr, 'cyan', 'hint:')} ${error.hint}`);
   say(lines.join('\n'));
 }

@@ -9,12 +9,12 @@ import { decodeBytes, visible } from '../record/script-text.ts';
 import { writeStateFile } from '../trace/state-file.ts';
 import { count, jsonOption, pattern, seconds, text, valueOption } from './arguments.ts';
 import { ConsoleHistory, ConsoleTap, type ShownBefore } from './console-tap.ts';
+import { GIVEN_UP } from './errors.ts';
 import { formatBytes, formatCount, formatDuration, formatExact, formatTable } from './format.ts';
-import { type GuestSource, loadSource, refuseExisting } from './guest-source.ts';
+import { checkTarget, type GuestSource, loadSource } from './guest-source.ts';
 import { output, say } from './output.ts';
-import { quote } from './record-report.ts';
 import { readScript } from './script-file.ts';
-import { self } from './self.ts';
+import { quote, self } from './self.ts';
 import { Signals } from './signals.ts';
 import { describeState } from './state-meta.ts';
 import { StatusLine } from './status-line.ts';
@@ -79,7 +79,7 @@ async function boot(args: Arguments): Promise<void> {
   // yargs demands it; only the type does not say so.
   const save = args.save ?? '';
   const script = args.script === undefined ? undefined : await readScript(args.script);
-  if (!args.force) await refuseExisting(save);
+  await checkTarget('save', save, args.force);
   const source = await loadSource({ guest: args.guest, jit: args.jit, console: args.console ?? 0 });
   const booted = await bootUntilReady(source, {
     script,
@@ -93,7 +93,7 @@ async function boot(args: Arguments): Promise<void> {
   if (args.json) return output.json({ file: save, bytes: file.length, ready: booted.ready, ...meta });
   const rows: [string, string][] = [
     ['state', `${save}, ${formatBytes(file.length)}`],
-    ['guest', `${formatExact(booted.instructions)} instructions in ${formatDuration(booted.wallMs)}`],
+    ['booted', `${formatExact(booted.instructions)} instructions in ${formatDuration(booted.wallMs)}`],
     ['ready', booted.ready],
     ['use it', `${self()} record ${quote(args.guest)} --from ${quote(save)}`],
   ];
@@ -121,14 +121,17 @@ async function bootUntilReady(source: GuestSource, plan: BootPlan): Promise<Boot
   const pc = await createPc(source.machine, source.images);
   const tap = new ConsoleTap(pc, (port, bytes) => pc.sendSerial(port, bytes));
   const history = new ConsoleHistory(tap);
-  const signals = new Signals(() => process.exit(130));
+  const signals = new Signals(() => process.exit(GIVEN_UP));
   const abort = new AbortController();
   const counter = new InstructionCounter(pc);
   const status = showBoot(source.machine.name, tap, counter, plan.console);
   const timer = setTimeout(() => abort.abort(timedOut(source, plan, status.lastLine())), plan.timeout * 1000);
   try {
-    pc.onHalt((reason) => abort.abort(ended(reason, status.lastLine())));
-    void signals.first.then(() => abort.abort(new RebekError('ERR_ABORTED', 'stopped; nothing was saved')));
+    pc.onHalt((reason) => {
+      tap.flush();
+      abort.abort(ended(reason, status.lastLine()));
+    });
+    void signals.first.then(() => abort.abort(new RebekError('ERR_ABORTED', 'given up; nothing was saved')));
     pc.run();
     const ready = await waitUntilReady(source, plan, tap, abort.signal, status.log);
     await pc.stop();
@@ -234,7 +237,7 @@ function timedOut({ machine }: GuestSource, plan: BootPlan, last: string): Rebek
 const ended = (reason: string, last: string): RebekError =>
   bootError(
     `the guest ${reason === 'halt' ? 'halted' : 'reset the machine'} before it was ready; its console's last line is "${last}"`,
-    'record it to see why: rebek record GUEST --echo',
+    `watch it: ${self()} record GUEST --echo`,
   );
 
 const bootError = (message: string, hint: string): RebekError =>

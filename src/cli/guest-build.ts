@@ -5,7 +5,7 @@ import type { BuildProgress, Manifest } from '../machine/build.ts';
 import { type Builtin, builtins, findBuiltin } from '../machine/builtin.ts';
 import { guestFolder } from '../machine/cache.ts';
 import { jsonOption, text, valueOption } from './arguments.ts';
-import { warn } from './errors.ts';
+import { GIVEN_UP, warn } from './errors.ts';
 import { formatBytes, formatDuration, formatTable } from './format.ts';
 import { output } from './output.ts';
 import { Signals } from './signals.ts';
@@ -75,7 +75,7 @@ function find(name: string): Builtin {
 /** Builds with a status line; Ctrl-C ends it and leaves nothing behind. */
 export async function buildGuest(builtin: Builtin, choices: BuildChoices = {}): Promise<Manifest> {
   const status = new StatusLine({ plain: true });
-  const signals = new Signals(() => process.exit(130));
+  const signals = new Signals(() => process.exit(GIVEN_UP));
   const stages = new StageClock();
   try {
     const manifest = await builtin.build({

@@ -5,6 +5,7 @@ import { cacheFolder, guestFolder } from '../machine/cache.ts';
 import { jsonOption } from './arguments.ts';
 import { formatBytes, plural } from './format.ts';
 import { output } from './output.ts';
+import { self } from './self.ts';
 import { style } from './style.ts';
 
 export const guestListCommand: CommandModule<object, { json: boolean }> = {
@@ -39,7 +40,7 @@ export const guestListCommand: CommandModule<object, { json: boolean }> = {
 function describe({ name, description }: Builtin, built: Awaited<ReturnType<Builtin['built']>>): string {
   const state =
     built === undefined
-      ? `not built: rebek guest build ${name}`
+      ? `not built: ${self()} guest build ${name}`
       : `built from ${plural(built.packages.length, 'package')} of Debian ${built.suite}, ` +
         `${formatBytes(Object.values(built.files).reduce((sum, { size }) => sum + size, 0))}, in ${guestFolder(name)}`;
   return `${style(process.stdout, 'bold', name.padEnd(8))}  ${description}\n${' '.repeat(10)}${state}`;

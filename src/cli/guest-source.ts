@@ -44,17 +44,27 @@ export async function loadSource(options: SourceOptions): Promise<GuestSource> {
   return { machine, images, shown, from: { name: basename(options.from), state } };
 }
 
-/** @throws RebekError ERR_TRACE_EXISTS: told before the guest is started, not by the writer later */
-export async function refuseExisting(file: string): Promise<void> {
-  for (const path of [file, `${file}.partial`]) {
-    const exists = await stat(path).then(
-      () => true,
-      () => false,
-    );
-    if (!exists) continue;
-    throw new RebekError('ERR_TRACE_EXISTS', `${path} already exists`, {
-      hint: 'choose another name, or replace it with --force',
-      details: { file: path },
-    });
+/**
+ * Whether a file can be written: told before the guest is started, not by the writer later.
+ * @param option that names the file
+ * @throws RebekError ERR_TRACE_EXISTS; ERR_USAGE for what no file can replace: a folder, a device
+ */
+export async function checkTarget(option: string, file: string, overwrite: boolean): Promise<void> {
+  if (file === '-') throw usageError(`--${option} -: it cannot be written to standard output`, 'name a file');
+  const found = await stat(file).catch(() => undefined);
+  if (found !== undefined && !found.isFile()) {
+    const what = found.isDirectory() ? 'a folder' : 'not a regular file';
+    throw usageError(`--${option}: ${file} is ${what}`, 'name a file in a folder');
   }
+  if (overwrite) return;
+  if (found !== undefined) throw exists(file, 'choose another name, or replace it with --force');
+  const partial = `${file}.partial`;
+  if ((await stat(partial).catch(() => undefined)) === undefined) return;
+  throw exists(
+    partial,
+    'an earlier recording left it, or one is running; choose another name, or replace it with --force',
+  );
 }
+
+const exists = (file: string, hint: string): RebekError =>
+  new RebekError('ERR_TRACE_EXISTS', `${file} already exists`, { hint, details: { file } });

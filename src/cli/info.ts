@@ -2,7 +2,6 @@
 import type { CommandModule } from 'yargs';
 import { describeTrace, type TraceInfo } from '../trace/info.ts';
 import { jsonOption } from './arguments.ts';
-import { warn } from './errors.ts';
 import {
   formatBytes,
   formatCount,
@@ -15,6 +14,7 @@ import {
 } from './format.ts';
 import { output } from './output.ts';
 import { style } from './style.ts';
+import { tellIncomplete } from './trace-report.ts';
 
 interface Arguments {
   file: string;
@@ -27,7 +27,8 @@ export const infoCommand: CommandModule<object, Arguments> = {
   builder: (yargs) =>
     yargs
       .usage(
-        '$0 info FILE\n\nTells what machine was recorded, when, how, how it ended, and what is in the file.',
+        '$0 info FILE\n\nTells what machine was recorded, when, how, how it ended, and what is in the file. That a trace ' +
+          'is incomplete is told with a warning; the exit code is 0 all the same.',
       )
       .positional('file', { type: 'string', demandOption: true, describe: 'the trace' })
       .option('json', jsonOption)
@@ -37,7 +38,7 @@ export const infoCommand: CommandModule<object, Arguments> = {
     const info = describeTrace(file);
     if (json) await output.json(info);
     else await output.line(describe(info));
-    if (info.incomplete !== undefined) warn(`${file} is INCOMPLETE: ${info.incomplete.reason}`);
+    if (info.incomplete !== undefined) tellIncomplete(file, info.incomplete, true);
   },
 };
 

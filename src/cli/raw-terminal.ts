@@ -3,6 +3,8 @@
  * terminal is put back as it was however the process ends, SIGKILL aside.
  */
 
+import { spawnSync } from 'node:child_process';
+
 /** Ctrl-], as in telnet: the key that is not the guest's. */
 const ESCAPE_KEY = 0x1d;
 const saveTitle = '\x1b[22;0t';
@@ -40,6 +42,8 @@ export class RawTerminal {
     this.options = options;
     process.on('exit', this.restoreAtExit);
     process.stdin.setRawMode(true);
+    // Node's raw mode still makes CR LF of the guest's LF, which full-screen programs mean as "one down".
+    spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
     process.stdin.on('data', this.onData);
     process.stdin.on('end', options.onEnd);
     process.stdin.on('error', options.onEnd);

@@ -1,10 +1,11 @@
 /** Sets a recording up and connects it with the terminal, the standard streams and the status line. */
-import { ExitCode } from '../base/errors.ts';
+import { existsSync } from 'node:fs';
 import { Recording } from '../record/recording.ts';
 import type { Pattern, Script } from '../record/script.ts';
 import type { ScriptTarget } from '../record/script-runner.ts';
 import { ConsoleTap } from './console-tap.ts';
-import { loadSource, refuseExisting, type SourceOptions } from './guest-source.ts';
+import { GIVEN_UP } from './errors.ts';
+import { checkTarget, loadSource, type SourceOptions } from './guest-source.ts';
 import { output, say } from './output.ts';
 import { RawTerminal } from './raw-terminal.ts';
 import { formatStatus, SpeedMeter } from './record-report.ts';
@@ -38,11 +39,17 @@ const QUIET_MS = 50;
 
 /** @throws RebekError of the machine, the recorder, the trace's writer */
 export async function recordGuest(request: RecordRequest): Promise<SessionResult> {
-  if (!request.overwrite) await refuseExisting(request.file);
+  await checkTarget('output', request.file, request.overwrite);
   const { machine, images, from, shown } = await loadSource(request.source);
   const signals = new Signals(() => {
-    say(`\nrebek: stopped at once; what was written is in ${request.file}.partial`);
-    process.exit(ExitCode.usage);
+    const { file } = request;
+    // The writer's thread may be at the very end: which name the file has in a moment cannot be told.
+    say(
+      existsSync(`${file}.partial`)
+        ? `\nrebek: given up; what was written is in ${file}.partial, or in ${file} if that was just completed`
+        : '\nrebek: given up',
+    );
+    process.exit(GIVEN_UP);
   });
   const status = new StatusLine({ plain: request.verbose, quiet: request.interactive });
   try {

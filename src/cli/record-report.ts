@@ -11,7 +11,7 @@ import {
   plural,
 } from './format.ts';
 import type { SessionResult } from './record-session.ts';
-import { self } from './self.ts';
+import { quote, self } from './self.ts';
 import { style } from './style.ts';
 
 /** Speed over the last seconds, not since the start: a guest that waits executes little. */
@@ -66,7 +66,7 @@ export function sessionSummary(result: SessionResult): string {
     ['trace', `${trace.path}, ${formatBytes(trace.bytes)}`],
     [
       'recorded',
-      `${formatExact(trace.instructions)} instructions in ${formatDuration(wallMs)} of guest time (${mips(trace.instructions, wallMs).toFixed(1)} MIPS)`,
+      `${formatExact(trace.instructions)} instructions in ${formatDuration(wallMs)} (${mips(trace.instructions, wallMs).toFixed(1)} MIPS)`,
     ],
     [
       'events',
@@ -74,7 +74,7 @@ export function sessionSummary(result: SessionResult): string {
     ],
   ];
   // A failure is told by itself, after this.
-  if (end.failure === undefined) rows.push(['ended', end.note]);
+  if (end.failure === undefined) rows.push(['end', end.note]);
   if (script !== undefined && !script.finished && end.failure === undefined) {
     rows.push(['script', `not finished: it was at line ${script.line}`]);
   }
@@ -84,7 +84,3 @@ export function sessionSummary(result: SessionResult): string {
   );
   return formatTable(rows);
 }
-
-/** A path as one types it in a shell. */
-export const quote = (path: string): string =>
-  /^[\w./+@%:,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

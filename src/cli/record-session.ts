@@ -4,7 +4,11 @@ import type { Recording, RecordingResult } from '../record/recording.ts';
 import type { Pattern, Script } from '../record/script.ts';
 import { runScript, type ScriptTarget, waitForOutput } from '../record/script-runner.ts';
 import { printable } from '../record/script-text.ts';
+import { describeTrace } from '../trace/info.ts';
+import { quote, self } from './self.ts';
 import type { Signals } from './signals.ts';
+
+const LAST_LOOK_MS = 50;
 
 /** What may end a session, besides the guest, the writer and signals. */
 export interface SessionPlan {
@@ -94,7 +98,11 @@ export async function runSession(
 async function guestEnd(recording: Recording): Promise<SessionEnd> {
   const end = await recording.ended;
   if (end.reason === 'write') return { ...end, failure: end.error };
-  if (end.reason !== 'crash') return end;
+  if (end.reason !== 'crash') {
+    // What it printed last may be what a script or `until` waits for: let them look.
+    await new Promise((resolve) => setTimeout(resolve, LAST_LOOK_MS));
+    return end;
+  }
   const failure = new RebekError('ERR_ENGINE_CRASH', end.note, {
     exitCode: ExitCode.internal,
     hint: 'the trace up to there is good and replays; please report this with it',
@@ -122,7 +130,9 @@ async function scriptEnd(
     });
   } catch (error) {
     if (!(error instanceof RebekError)) throw error;
-    return { reason: 'script', note: `the script failed: ${error.message.split('\n')[0]}`, failure: error };
+    // Without what the guest printed last: that is in the trace.
+    const what = error.message.split('\n')[0]?.replace(/; [^;]*:$/, '');
+    return { reason: 'script', note: `the script failed: ${what}`, failure: error };
   }
   progress.finished = true;
   // A script without `end` may only log in; the other conditions then decide.
@@ -142,7 +152,7 @@ function durationEnd(seconds: number, signal: AbortSignal): Promise<SessionEnd> 
 }
 
 async function closeTrace(recording: Recording, end: SessionEnd, file: string): Promise<RecordingResult> {
-  const { bytes, instructions } = recording.status();
+  const { bytes } = recording.status();
   try {
     if (end.reason === 'write') {
       await recording.abort();
@@ -151,15 +161,24 @@ async function closeTrace(recording: Recording, end: SessionEnd, file: string): 
     return await recording.finish(end.reason, end.note);
   } catch (error) {
     if (!(error instanceof RebekError) || bytes === 0) throw error;
-    throw new RebekError(
-      error.code as `ERR_${string}`,
-      `${error.message}\nthe recording ended here, because of that`,
-      {
-        exitCode: error.exitCode,
-        hint: `what was written until then is in ${file}.partial and can be replayed: rebek replay ${file}.partial`,
-        details: { ...error.details, kept: `${file}.partial`, instructions },
-        cause: error,
-      },
-    );
+    throw new RebekError(error.code as `ERR_${string}`, `${error.message}\nso the recording ended here`, {
+      exitCode: error.exitCode,
+      // The writer's hint says what was kept.
+      hint: [error.hint, salvage(`${file}.partial`)].join(' ').trimStart(),
+      details: { ...error.details, kept: `${file}.partial` },
+      cause: error,
+    });
+  }
+}
+
+/** What can be done with a file that was not completed. */
+function salvage(partial: string): string {
+  try {
+    const { chunks, complete } = describeTrace(partial);
+    if (chunks['EVTS'] === undefined) return 'It ends before the guest did anything.';
+    const allow = complete ? '' : ' --allow-incomplete';
+    return `Replay it with \`${self()} replay ${quote(partial)}${allow}\`.`;
+  } catch {
+    return 'It ends before there was anything to replay.';
   }
 }

@@ -4,7 +4,7 @@ import type { CommandModule } from 'yargs';
 import { ExitCode } from '../base/errors.ts';
 import type { Pattern } from '../record/script.ts';
 import { count, jsonOption, pattern, seconds, text, valueOption } from './arguments.ts';
-import { tell, usageError } from './errors.ts';
+import { errorJson, tell, usageError } from './errors.ts';
 import { output, say } from './output.ts';
 import { recordGuest } from './record-guest.ts';
 import { sessionJson, sessionSummary } from './record-report.ts';
@@ -30,7 +30,8 @@ const description = [
   "With a terminal and none of --script, --until, --duration, --echo, --json, this terminal is the guest's serial " +
     'console: every key goes to the guest, and Ctrl-] ends the recording. Otherwise Ctrl-C ends it; and standard ' +
     'input, where it is a pipe or a file and there is no --script, is typed at the console.',
-  'While it runs, the trace is FILE.partial; however the recording ends, it is then completed and renamed.',
+  'While it runs, the trace is FILE.partial; when it ends, by Ctrl-C too, the trace is completed and renamed. A second ' +
+    'Ctrl-C leaves FILE.partial as it is.',
 ].join('\n\n');
 
 export const recordCommand: CommandModule<object, Arguments> = {
@@ -101,8 +102,8 @@ async function record(args: Arguments): Promise<ExitCode> {
     verbose: args.verbose,
   });
   say(sessionSummary(result));
-  if (args.json) await output.json(sessionJson(result));
   const { failure } = result.end;
+  if (args.json) await output.json({ ...sessionJson(result), ...(failure && { error: errorJson(failure) }) });
   if (failure === undefined) return ExitCode.ok;
   tell(failure);
   return failure.exitCode;

@@ -8,3 +8,7 @@ export function self(): string {
   const near = relative(process.cwd(), path);
   return `node ${near.startsWith('..') ? path : near}`;
 }
+
+/** A path as one types it in a shell. */
+export const quote = (path: string): string =>
+  /^[\w./+@%:,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

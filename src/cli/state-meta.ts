@@ -8,6 +8,7 @@ import type { Images } from '../machine/images.ts';
 import type { Machine } from '../machine/machine.ts';
 import { machineForTrace } from '../record/provenance.ts';
 import type { ShownBefore } from './console-tap.ts';
+import { quote, self } from './self.ts';
 
 const stateMeta = z.object({
   recorder: z.object({ name: z.string(), version: z.string() }),
@@ -58,7 +59,7 @@ export function checkStateMeta(file: string, meta: unknown, machine: Machine, im
       'ERR_STATE_META',
       `${file}: the description of the saved state, ${path.join('.')}: ${message}`,
       {
-        hint: 'save it again with this version: rebek guest boot GUEST --save STATE',
+        hint: `save it again with this version: ${self()} guest boot GUEST --save STATE`,
         details: { file, field: path.join('.') },
       },
     );
@@ -80,7 +81,7 @@ export function checkStateMeta(file: string, meta: unknown, machine: Machine, im
     'ERR_STATE_MISMATCH',
     `${file} was saved from another machine than ${machine.name}:\n${differences.join('\n')}`,
     {
-      hint: `save it again: rebek guest boot ${machine.source} --save ${file} --force`,
+      hint: `save it again: ${self()} guest boot ${quote(machine.source)} --save ${quote(file)} --force`,
       details: { file, differences },
     },
   );

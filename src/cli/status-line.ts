@@ -54,8 +54,11 @@ export class StatusLine {
 }
 
 /** Cut to one row; the last column stays free, or some terminals begin a new row. */
-const toOneRow = (text: string, columns = 80): string =>
-  text.length < columns ? text : `${text.slice(0, Math.max(1, columns - 2))}…`;
+function toOneRow(text: string, columns: number | undefined): string {
+  // A terminal that does not know its size says 0.
+  const width = columns || 80;
+  return text.length < width ? text : `${text.slice(0, Math.max(1, width - 2))}…`;
+}
 
 /** `43 %, 12 s left`: how much is done and when the rest will be, going by the time that it took so far. */
 export function formatProgress(done: number, total: number | undefined, ms: number): string {

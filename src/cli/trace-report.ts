@@ -4,7 +4,7 @@ import type { IncompleteInfo, ReplayResult } from '../replay/replay.ts';
 import { warn } from './errors.ts';
 import { formatCount, formatDuration, formatExact, formatSpeed } from './format.ts';
 
-/** Says that a trace is only a prefix, and returns the exit code for that. */
+/** Says that a trace is only a beginning, and returns the exit code for that. */
 export function tellIncomplete(
   file: string,
   incomplete: IncompleteInfo | undefined,

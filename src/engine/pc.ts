@@ -11,7 +11,7 @@ import { RebekError } from '../base/errors.ts';
 import type { ImageRole, Images } from '../machine/images.ts';
 import type { Machine } from '../machine/schema.ts';
 import { enterLinux } from './linux-boot.ts';
-import { checkState, mendRestoredRegisters } from './saved-state.ts';
+import { checkState, fillEmptyBars, mendRestoredRegisters } from './saved-state.ts';
 import { type Internals, internals, type Uart, type V86Cpu } from './v86-internals.ts';
 
 /** Owns the boundary: gets the imports that `v86.wasm` wants, gives back an instance's exports (or stand-ins). */
@@ -110,7 +110,27 @@ function start(machine: Machine, images: Images, options: PcOptions): Promise<V8
         });
     }
     const emulator = new V86(settings as V86Options);
+    if (options.initialState !== undefined) guardRestore(emulator, reject);
     emulator.add_listener('emulator-loaded', () => resolve(emulator));
+  });
+}
+
+/** v86 restores a state from a timer of its own, where nobody could catch what it throws. */
+function guardRestore(emulator: V86, fail: (error: RebekError) => void): void {
+  emulator.add_listener('emulator-ready', () => {
+    const { v86 } = emulator as unknown as Internals;
+    const restore = v86.restore_state.bind(v86);
+    v86.restore_state = (state) => {
+      const undo = fillEmptyBars(v86.cpu.devices.pci);
+      try {
+        restore(state);
+      } catch (cause) {
+        const hint = 'Save it again.';
+        fail(new RebekError('ERR_ENGINE_STATE', 'v86 cannot restore the saved state', { hint, cause }));
+      } finally {
+        undo();
+      }
+    };
   });
 }
 

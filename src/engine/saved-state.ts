@@ -1,7 +1,7 @@
 /** v86's saved states: whether one fits a machine, and what v86 forgets when it restores one. */
 import { RebekError } from '../base/errors.ts';
 import type { Machine } from '../machine/schema.ts';
-import type { V86Cpu } from './v86-internals.ts';
+import type { Pci, V86Cpu } from './v86-internals.ts';
 
 /** v86's save file (state.js): four little-endian words, then JSON whose `state[0]` is the size of the RAM in bytes. */
 export function checkState(state: ArrayBuffer, machine: Machine): void {
@@ -53,4 +53,26 @@ export function mendRestoredRegisters(cpu: V86Cpu): void {
     if (saved !== undefined) view()[0] = saved;
     Object.defineProperty(cpu, name, { get: view, set: () => {}, configurable: true });
   }
+}
+
+/**
+ * Keeps v86's restore from failing over base address registers that lead nowhere: an IDE channel without drives
+ * has the addresses of its ports all the same, until the guest's system looks for devices (pci.js, `set_state`).
+ * @returns a function that makes the registers again what they were
+ */
+export function fillEmptyBars(pci: Pci): () => void {
+  const filled: (() => void)[] = [];
+  for (const { pci_bars: bars } of Object.values(pci.devices).filter((device) => device !== undefined)) {
+    for (const [i, bar] of bars.entries()) {
+      if (bar !== undefined) continue;
+      // No ports: nothing is moved.
+      bars[i] = { size: 0, original_bar: 0, entries: [] };
+      filled.push(() => {
+        bars[i] = undefined;
+      });
+    }
+  }
+  return () => {
+    for (const empty of filled) empty();
+  };
 }

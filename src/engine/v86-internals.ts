@@ -23,12 +23,22 @@ interface Nic {
   /** NE2000: the card's own memory, which begins with the address PROM, each byte twice. */
   readonly memory?: Uint8Array;
 }
+interface PciBar {
+  readonly size: number;
+  readonly original_bar: number;
+  readonly entries: readonly unknown[];
+}
+/** v86's PCI bus (pci.js): its devices by their numbers, with holes. */
+export interface Pci {
+  readonly devices: Readonly<Record<number, { readonly pci_bars: (PciBar | undefined)[] } | undefined>>;
+}
 /** v86's CPU object: its views of the WASM memory and the devices. For the layout, see v86's cpu.js. */
 export interface V86Cpu extends BootCpu {
   readonly wasm_memory: WebAssembly.Memory;
   readonly instruction_counter: Uint32Array;
   readonly devices: {
     readonly rtc: { rtc_time: number; last_update: number };
+    readonly pci: Pci;
     readonly net?: Nic;
     readonly virtio_net?: Nic;
     readonly uart0: Uart;
@@ -45,7 +55,7 @@ interface NetworkAdapter {
 }
 /** What v86.d.ts leaves out of the emulator object. */
 export interface Internals {
-  readonly v86: { readonly cpu: V86Cpu };
+  readonly v86: { readonly cpu: V86Cpu; restore_state: (state: ArrayBuffer) => void };
   readonly bus: Bus;
   readonly emulator_bus: Bus;
   readonly network_adapter?: NetworkAdapter;
@@ -74,8 +84,10 @@ export function internals(emulator: V86, machine: Machine): Internals {
       'wasm_memory',
     ] as const)
       need(`cpu.${name}`, typeof cpu[name] === 'object');
+    need('v86.restore_state', typeof inner.v86.restore_state === 'function');
     need('cpu.io.port_write8', typeof cpu.io?.port_write8 === 'function');
     need('cpu.devices.rtc.rtc_time', typeof cpu.devices?.rtc?.rtc_time === 'number');
+    need('cpu.devices.pci.devices', typeof cpu.devices?.pci?.devices === 'object');
     need('cpu.devices.uart0.input', Array.isArray(cpu.devices?.uart0?.input));
     if (machine.nic.model !== 'none') {
       need('network_adapter.fetch', typeof inner.network_adapter?.fetch === 'function');

@@ -63,7 +63,7 @@ export async function replayTrace(path: string, options: ReplayOptions = {}): Pr
     const replayer = openReplayer(trace);
     return await runToEnd(trace, replayer, options);
   } catch (error) {
-    throw explainForeignHost(error, trace);
+    throw explain(error, trace);
   } finally {
     trace.close();
   }
@@ -99,15 +99,22 @@ export function openReplayer(trace: TraceFile): Replayer {
   return replayer;
 }
 
-/** WebAssembly leaves the bits of a NaN to the host's processor: between two kinds of them a replay may differ. */
-function explainForeignHost(error: unknown, { meta: { host } }: TraceFile): unknown {
-  const foreign =
-    error instanceof RebekError && error.exitCode === ExitCode.divergence && host.arch !== process.arch;
-  if (!foreign) return error;
-  return new RebekError(error.code as `ERR_${string}`, error.message, {
-    exitCode: error.exitCode,
-    hint: `it was recorded on ${host.arch}, this is ${process.arch}: replay it on ${host.arch} to be sure`,
-    details: error.details,
+/**
+ * Names the file in an error about its replay; and the processor, if it may be the cause: WebAssembly leaves the bits
+ * of a NaN to it, so that between two kinds of them a replay may differ.
+ */
+function explain(error: unknown, { path, meta: { host } }: TraceFile): unknown {
+  if (!(error instanceof RebekError)) return error;
+  const { code, message, exitCode, hint, details } = error;
+  const foreign = exitCode === ExitCode.divergence && host.arch !== process.arch;
+  const advice = foreign
+    ? `it was recorded on ${host.arch}, this is ${process.arch}: replay it on ${host.arch} to be sure`
+    : hint;
+  if (message.includes(path) && !foreign) return error;
+  return new RebekError(code as `ERR_${string}`, message.includes(path) ? message : `${path}: ${message}`, {
+    exitCode,
+    ...(advice !== undefined && { hint: advice }),
+    details: { file: path, ...details },
     cause: error,
   });
 }

@@ -327,19 +327,16 @@ export class ContainerWriter {
           : 'Check the disk and the permissions.';
     const kept =
       this.#sequence === 0 ? '' : ` What was written before is good and stays in ${this.partialPath}.`;
-    return new RebekError(
-      'ERR_TRACE_WRITE',
-      `${what} ${this.partialPath} at offset ${this.#offset}: ${osReason(error)}`,
-      {
-        hint: advice + kept,
-        details: {
-          file: this.partialPath,
-          offset: this.#offset,
-          chunk: this.#sequence,
-          reason: code ?? String(error),
-        },
-        cause: error,
+    const place = what.startsWith('cannot write') ? ` at offset ${this.#offset}` : '';
+    return new RebekError('ERR_TRACE_WRITE', `${what} ${this.partialPath}${place}: ${osReason(error)}`, {
+      hint: advice + kept,
+      details: {
+        file: this.partialPath,
+        offset: this.#offset,
+        chunk: this.#sequence,
+        reason: code ?? String(error),
       },
-    );
+      cause: error,
+    });
   }
 }

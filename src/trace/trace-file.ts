@@ -49,7 +49,8 @@ export class TraceFile {
 
   /**
    * The engine's binary.
-   * @throws RebekError ERR_TRACE_ENGINE if its hash is not the one that META names
+   * @throws RebekError ERR_TRACE_ENGINE if its hash is not the one that META names; ERR_TRACE_INCOMPLETE if the
+   *   file ends inside it
    */
   engine(): Uint8Array {
     const parts: Uint8Array[] = [];
@@ -58,6 +59,14 @@ export class TraceFile {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const { engine } = this.meta;
     if (sha256 === engine.sha256) return bytes;
+    if (this.incomplete !== undefined && bytes.length < engine.bytes) {
+      const { offset, chunk } = this.incomplete;
+      throw new RebekError(
+        'ERR_TRACE_INCOMPLETE',
+        `${this.path}: it ends inside the engine, at offset ${offset}, before the first instruction: there is nothing to replay`,
+        { exitCode: 4, details: { file: this.path, offset, chunk } },
+      );
+    }
     throw new RebekError(
       'ERR_TRACE_ENGINE',
       `${this.path}: its engine has SHA-256 ${sha256}, its metadata say ${engine.sha256}`,
