@@ -51,6 +51,7 @@ export const Op = {
   svga_mark_dirty: 50,
   svga_fill_pixel_buffer: 51,
   svga_allocate_dest_buffer: 52,
+  store_current_tsc: 53,
   // Direct stores of the device half.
   dma: 64,
   patch: 65,
@@ -127,6 +128,7 @@ export const opInfo: ReadonlyMap<number, OpInfo> = new Map([
   info('svga_mark_dirty', 'call'),
   info('svga_fill_pixel_buffer', 'call', 2),
   info('svga_allocate_dest_buffer', 'call', 1),
+  info('store_current_tsc', 'call'),
   info('dma', 'store', 2),
   info('patch', 'store', 2),
   info('vga_clear', 'store'),

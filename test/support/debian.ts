@@ -33,10 +33,10 @@ export async function debianGuest(): Promise<{ machine: Machine; images: Images 
 export class TestConsole {
   /** All that each port has said. */
   readonly output = ['', '', '', ''];
-  private readonly pc: Pc;
+  private readonly pc: Pick<Pc, 'sendSerial'>;
   private readonly read = [0, 0, 0, 0];
 
-  constructor(pc: Pc) {
+  constructor(pc: Pick<Pc, 'onSerial' | 'sendSerial'>) {
     this.pc = pc;
     pc.onSerial((port, byte) => {
       this.output[port] += String.fromCharCode(byte);
