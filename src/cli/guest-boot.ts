@@ -125,7 +125,10 @@ async function bootUntilReady(source: GuestSource, plan: BootPlan): Promise<Boot
   const abort = new AbortController();
   const counter = new InstructionCounter(pc);
   const status = showBoot(source.machine.name, tap, counter, plan.console);
-  const timer = setTimeout(() => abort.abort(timedOut(source, plan, status.lastLine())), plan.timeout * 1000);
+  const timer = setTimeout(
+    () => abort.abort(timedOut(source, plan, status.lastLine())),
+    Math.min(plan.timeout * 1000, 2 ** 31 - 1),
+  );
   try {
     pc.onHalt((reason) => {
       tap.flush();

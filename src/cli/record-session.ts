@@ -142,11 +142,16 @@ async function scriptEnd(
 }
 
 function durationEnd(seconds: number, signal: AbortSignal): Promise<SessionEnd> {
+  const end = performance.now() + seconds * 1000;
   return new Promise((resolve) => {
-    const timer = setTimeout(
-      () => resolve({ reason: 'duration', note: `${seconds} s were over` }),
-      seconds * 1000,
-    );
+    let timer: NodeJS.Timeout | undefined;
+    const wait = (): void => {
+      const left = end - performance.now();
+      if (left <= 0) resolve({ reason: 'duration', note: `${seconds} s were over` });
+      // A timer of more than 2^31 ms would fire at once.
+      else timer = setTimeout(wait, Math.min(left, 2 ** 31 - 1));
+    };
+    wait();
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   });
 }

@@ -64,6 +64,9 @@ for (const name of names) {
     recordSeconds: seconds('record'),
     replaySeconds: seconds('replay'),
     recordToPlain: ratio('record', 'plain'),
+    crossingNs: median(
+      runs.record.map((m, i) => ((m.seconds - runs.plain[i]!.seconds) / (m.events! + m.outputs!)) * 1e9),
+    ),
     replayToRecord: ratio('replay', 'record'),
     bitsPerInstruction: recorded.bitsPerInstruction!,
     traceMB: recorded.traceBytes! / 1e6,
@@ -85,6 +88,7 @@ else {
     'crossings/s',
     'plain',
     'recording',
+    'a crossing costs',
     'replaying',
     'log',
     'trace',
@@ -99,6 +103,8 @@ else {
       `${(r.crossingsPerSecond / 1e6).toFixed(2)} M`,
       `${r.plainSeconds.toFixed(1)} s`,
       `${r.recordSeconds.toFixed(1)} s (${r.recordToPlain.toFixed(2)} × plain)`,
+      // Where crossings are rare, the difference is noise.
+      r.crossingsPerSecond > 1e6 ? `${r.crossingNs.toFixed(0)} ns` : '',
       `${r.replaySeconds.toFixed(1)} s (${r.replayToRecord.toFixed(2)} × recording)`,
       `${r.bitsPerInstruction.toFixed(4)} bit/instruction`,
       `${r.traceMB.toFixed(1)} MB`,

@@ -57,16 +57,16 @@ export function workload(name: string): Workload {
     case 'ports':
       return {
         name,
-        what: 'probe guest: 20 million port reads (PIO)',
+        what: 'probe guest: 40 million port reads (PIO)',
         machine: probeMachine(),
-        script: parseScript(probeScript('pppppppppppppppppppp'), 'bench'),
+        script: parseScript(probeScript('p'.repeat(40)), 'bench'),
       };
     case 'vga':
       return {
         name,
-        what: 'probe guest: 20 million planar VGA accesses',
+        what: 'probe guest: 100 million planar VGA accesses',
         machine: probeMachine(),
-        script: parseScript(probeScript('vvvvvvvvvvvvvvvvvvvv'), 'bench'),
+        script: parseScript(probeScript('v'.repeat(100)), 'bench'),
       };
     default:
       throw new Error(`no such workload: ${name}`);
