@@ -13,6 +13,8 @@ export interface ScriptTarget {
 
 /** The passing of time, for tests to replace. */
 export interface ScriptClock {
+  /** Milliseconds since some moment. */
+  readonly now: number;
   /** Calls back once after `ms`; 0 means after the events that are due now. */
   after(ms: number, callback: () => void): () => void;
 }
@@ -87,6 +89,9 @@ export async function waitForOutput(
 }
 
 const realClock: ScriptClock = {
+  get now() {
+    return performance.now();
+  },
   after(ms, callback) {
     if (ms === 0) {
       const immediate = setImmediate(callback);
@@ -141,9 +146,9 @@ class Consoles {
       const aborted = (): void => settle(() => reject(signal?.reason));
       const look = (): boolean => {
         cancelLook = undefined;
-        const began = performance.now();
+        const began = this.clock.now;
         const match = buffer.take(pattern);
-        pause = restAfter(performance.now() - began);
+        pause = restAfter(this.clock.now - began);
         if (match !== undefined) settle(() => resolve(match));
         return match !== undefined;
       };
