@@ -4,7 +4,8 @@ import { basename, relative } from 'node:path';
 /** `rebek` where it is installed; in a checkout the path of what runs. */
 export function self(): string {
   const path = process.argv[1] ?? 'rebek';
-  if (!/\.[cm]?[jt]s$/.test(path)) return basename(path);
+  const called = basename(path);
+  if (!/\.[cm]?[jt]s$/.test(path)) return process.env['npm_command'] === 'exec' ? `npx ${called}` : called;
   const near = relative(process.cwd(), path);
   return `node ${near.startsWith('..') ? path : near}`;
 }
