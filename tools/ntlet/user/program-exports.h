@@ -1,0 +1,1 @@
+/* Programs export nothing. */
