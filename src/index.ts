@@ -5,8 +5,27 @@
  */
 export { ExitCode, RebekError } from './base/errors.ts';
 export type { Registers, StateHash } from './engine/guest-state.ts';
-export { createPc, type Pc, type PcOptions } from './engine/pc.ts';
-export { builtins } from './machine/builtin.ts';
+export { createPc, type DebugPortListener, type Pc, type PcOptions } from './engine/pc.ts';
+export {
+  decodeTruth,
+  readTruth,
+  type TruthEnd,
+  type TruthOptions,
+  type TruthPiece,
+  TruthReader,
+} from './guest/ntlet/truth.ts';
+export { checkTruth, TruthChecker } from './guest/ntlet/truth-check.ts';
+export { TruthFollower, type TruthFunction, type TruthNames } from './guest/ntlet/truth-names.ts';
+export type {
+  FunctionShape,
+  TruthDoor,
+  TruthKind,
+  TruthOutcome,
+  TruthRecord,
+  TruthRecordOf,
+} from './guest/ntlet/truth-record.ts';
+export type { FunctionTotals, TruthProblem, TruthReport, TruthRule } from './guest/ntlet/truth-report.ts';
+export { type Builder, type Builtin, builtins } from './machine/builtin.ts';
 export { type Images, loadImages } from './machine/images.ts';
 export { loadMachine } from './machine/machine.ts';
 export type { Machine } from './machine/schema.ts';
@@ -17,6 +36,7 @@ export {
   type RecordingStatus,
   type SelfEnd,
 } from './record/recording.ts';
+export type { DebugComparison } from './replay/debug-check.ts';
 export {
   type IncompleteInfo,
   type ReplayOptions,
@@ -33,6 +53,7 @@ export {
   type DumpOptions,
   dumpEvents,
   type InputEvent,
+  type SideStream,
   type StreamEvent,
 } from './trace/dump.ts';
 export { type ChunkStatistics, describeTrace, type TraceInfo } from './trace/info.ts';

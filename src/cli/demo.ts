@@ -2,12 +2,12 @@
 import { stat } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import { ExitCode, RebekError } from '../base/errors.ts';
-import { findBuiltin } from '../machine/builtin.ts';
+import { DEFAULT_GUEST, findBuiltin } from '../machine/builtin.ts';
 import { parseScript } from '../record/script.ts';
 import type { ReplayResult } from '../replay/replay.ts';
 import { describeTrace } from '../trace/info.ts';
 import { text, valueOption } from './arguments.ts';
-import { demoScript } from './demo-script.ts';
+import { type Demo, type DemoGuest, demos } from './demo-script.ts';
 import { formatBytes, formatCount, formatDuration, formatExact, formatTable, mips } from './format.ts';
 import { buildGuest } from './guest-build.ts';
 import { checkTarget } from './guest-source.ts';
@@ -17,10 +17,12 @@ import type { SessionResult } from './record-session.ts';
 import { replayWithProgress } from './replay.ts';
 import { quote, self } from './self.ts';
 import { style } from './style.ts';
+import { checkWithProgress, inconsistent } from './truth.ts';
+import { truthStatement } from './truth-report.ts';
 import { verifyWithProgress } from './verify.ts';
 
 interface Arguments {
-  guest: string;
+  guest: DemoGuest;
   output: string | undefined;
   force: boolean;
 }
@@ -30,35 +32,38 @@ const SCRIPT_NAME = 'rebek-demo.script';
 
 export const demoCommand: CommandModule<object, Arguments> = {
   command: 'demo [guest]',
-  describe: 'record a scripted attack on a real guest, replay and verify it',
+  describe: 'record a scripted session in a guest, replay and verify it',
   builder: (yargs) =>
     yargs
       .usage(
-        '$0 demo\n\nBuilds the Debian guest if need be, records a scripted session from power-on, replays the trace and ' +
-          'verifies it, and says in plain words what happened.',
+        '$0 demo [GUEST]\n\nRecords a scripted session in a guest from power-on, replays the trace and verifies it, and says ' +
+          'in plain words what happened. The Debian guest is built first if need be.',
       )
-      .positional('guest', { type: 'string', default: 'debian', choices: ['debian'], describe: 'the guest' })
+      .positional('guest', {
+        choices: Object.keys(demos) as DemoGuest[],
+        default: DEFAULT_GUEST as DemoGuest,
+        describe: 'the guest',
+      })
       .option('output', { alias: 'o', ...valueOption('the trace; default demo.rebek', text('output')) })
       .option('force', { type: 'boolean', default: false, describe: 'replace the file whatever it is' })
       .example('$0 demo', 'leaves demo.rebek, replacing one of an earlier demo')
+      .example('$0 demo debian', 'an attack on a real Debian, from its own packages')
       .example('$0 demo -o /tmp/try.rebek', 'elsewhere'),
   handler: async (args) => {
-    process.exitCode = await demo(args);
+    process.exitCode = await runDemo(args);
   },
 };
 
-async function demo({ guest, output: file = 'demo.rebek', force }: Arguments): Promise<ExitCode> {
+async function runDemo({ guest, output: file = 'demo.rebek', force }: Arguments): Promise<ExitCode> {
   await checkTarget('output', file, force || (await isEarlierDemo(file)));
-  await buildIfNeeded(guest);
-  await heading(
-    '1. Recording',
-    'an intruder at the console of the guest, from power-on. This is what the guest says:',
-  );
+  const demo: Demo = demos[guest];
+  await buildIfNeeded(guest, demo);
+  await heading('1. Recording', demo.recording);
   const session = await recordGuest({
     source: { guest, jit: true, console: 0 },
     file,
     overwrite: true,
-    script: parseScript(demoScript, SCRIPT_NAME),
+    script: parseScript(demo.script, SCRIPT_NAME),
     interactive: false,
     stdin: false,
     echo: true,
@@ -78,7 +83,7 @@ async function demo({ guest, output: file = 'demo.rebek', force }: Arguments): P
     '2. Replaying',
     'the same instructions again, from the trace alone: no kernel file, no devices, no network.',
   );
-  const replay = await replayWithProgress(file);
+  const replay = await replayWithProgress(file, { debugPort: true });
   if (replay.instructions !== session.trace.instructions || !replay.finalChecked) {
     throw new RebekError(
       'ERR_DEMO',
@@ -95,6 +100,9 @@ async function demo({ guest, output: file = 'demo.rebek', force }: Arguments): P
         'compared',
         `${formatCount(replay.outputs)} outputs and ${replay.hashesChecked} state hashes on the way: all equal`,
       ],
+      ...(replay.debug?.bytes
+        ? [['reported', `${formatExact(replay.debug.bytes)} bytes at port 0xE9: the same`] as const]
+        : []),
       ['at the end', 'registers, RAM and video memory: byte for byte those of the recording'],
     ]),
   );
@@ -107,18 +115,26 @@ async function demo({ guest, output: file = 'demo.rebek', force }: Arguments): P
     ]),
   );
   await heading('What happened', '');
-  await output.line(conclusion(file, session, replay));
+  await output.line(`${demo.conclusion(file)}\n\n${formatTable(figures(file, session, replay))}`);
+  if (demo.truth && replay.debug?.bytes) await tellTruth(file);
+  const next = demo.next(quote(file)).map(([command, what]) => [`${self()} ${command}`, what] as const);
+  await output.line(`\nNext:\n${formatTable(next)}`);
   return ExitCode.ok;
 }
 
-async function buildIfNeeded(guest: string): Promise<void> {
-  const builtin = findBuiltin(guest);
-  if (builtin === undefined || (await builtin.built()) !== undefined) return;
-  await heading(
-    '0. Building the guest',
-    'from Debian packages; this is done once, and some 60 MB are downloaded.',
-  );
-  await buildGuest(builtin);
+async function buildIfNeeded(guest: string, { build }: Demo): Promise<void> {
+  const builder = findBuiltin(guest)?.builder;
+  if (builder === undefined || (await builder.built()) !== undefined) return;
+  await heading('0. Building the guest', build ?? 'this is done once.');
+  await buildGuest(guest, builder);
+}
+
+/** What the guest says of itself, held against itself. */
+async function tellTruth(file: string): Promise<void> {
+  const { report } = checkWithProgress(file);
+  const failure = inconsistent(file, report);
+  if (failure !== undefined) throw failure;
+  await output.line(`\n${truthStatement(report)}`);
 }
 
 async function isEarlierDemo(file: string): Promise<boolean> {
@@ -134,10 +150,10 @@ function heading(title: string, what: string): Promise<void> {
   return output.line(`\n${style(process.stdout, 'bold', title)}${what === '' ? '' : `: ${what}`}\n`);
 }
 
-function conclusion(file: string, { trace }: SessionResult, replay: ReplayResult): string {
+function figures(file: string, { trace }: SessionResult, replay: ReplayResult): [string, string][] {
   const recordMs = trace.wallNs / 1e6;
   const bits = describeTrace(file).logBitsPerInstruction ?? 0;
-  const rows: [string, string][] = [
+  return [
     ['instructions', formatExact(trace.instructions)],
     [
       'recorded in',
@@ -154,24 +170,4 @@ function conclusion(file: string, { trace }: SessionResult, replay: ReplayResult
     ],
     ['console', `${formatExact(trace.console)} bytes, ${trace.frames} network frames, kept beside the log`],
   ];
-  return `A whole PC was recorded while someone broke into it. The trace ${file} holds all that the PC could not
-know by itself; replaying it executed every instruction of kernel and programs again, with the
-same result. It will do so on any machine, as often as there are questions.
-
-${formatTable(rows)}
-
-Next:
-${next(file)}`;
-}
-
-function next(file: string): string {
-  const name = quote(file);
-  const lines = [
-    [`info ${name}`, 'what it knows about itself'],
-    [`dump ${name} --stream console`, 'the session, readable'],
-    [`dump ${name} --stream net`, 'what the guest said on the network'],
-    [`verify ${name}`, 'every byte, then every state hash'],
-    ['record debian', 'a guest of your own to play in (root, password root)'],
-  ] as const;
-  return formatTable(lines.map(([command, what]) => [`${self()} ${command}`, what]));
 }

@@ -1,6 +1,6 @@
 /** Events of a trace as lines of text. What the guest printed is escaped: it could otherwise command the terminal. */
 import { decodeBytes, visible } from '../record/script-text.ts';
-import type { DumpedEvent, InputEvent, StreamEvent } from '../trace/dump.ts';
+import type { DumpedEvent, InputEvent, SideStream, StreamEvent } from '../trace/dump.ts';
 import { formatExact } from './format.ts';
 import { describeFrame } from './frame.ts';
 
@@ -31,33 +31,41 @@ export function formatInput(event: InputEvent): string {
 }
 
 /** `      1,234,567  0 <  "root\n"`: `<` into the guest, `>` out of it. */
-export function formatRecord(record: StreamEvent, kind: 'console' | 'net'): string {
+export function formatRecord(record: StreamEvent, kind: SideStream): string {
   const arrow = record.direction === 'in' ? '<' : '>';
   const what = kind === 'net' ? describeFrame(record.bytes) : visible(decodeBytes(record.bytes));
-  return `${at(record.instruction)}  ${record.port} ${arrow}  ${what}`;
+  const port = kind === 'debug' ? '0xe9' : record.port;
+  return `${at(record.instruction)}  ${port} ${arrow}  ${what}`;
 }
 
-/** Bytes of a console that belong together, as one record: up to the end of a line, or a pause. */
-export function* joinConsole(events: Iterable<DumpedEvent>): Generator<StreamEvent> {
-  let open: { record: StreamEvent; bytes: number[]; last: number } | undefined;
-  const close = (found: NonNullable<typeof open>): StreamEvent => ({
-    ...found.record,
-    bytes: Uint8Array.from(found.bytes),
-  });
+interface Line {
+  readonly record: StreamEvent;
+  readonly bytes: number[];
+  /** Instruction count of the last byte. */
+  last: number;
+}
+
+/** Bytes of a text stream that belong together, as one record: up to the end of a line, or a pause. */
+export function* joinText(events: Iterable<DumpedEvent>): Generator<StreamEvent> {
+  let open: Line | undefined;
   for (const event of events) {
     if (!('bytes' in event)) continue;
-    if (open !== undefined && !belongs(event, open)) {
-      yield close(open);
-      open = undefined;
+    for (const byte of event.bytes) {
+      if (open !== undefined && !belongs(event, open)) {
+        yield close(open);
+        open = undefined;
+      }
+      open ??= { record: event, bytes: [], last: event.instruction };
+      open.bytes.push(byte);
+      open.last = event.instruction;
     }
-    open ??= { record: event, bytes: [], last: event.instruction };
-    open.bytes.push(...event.bytes);
-    open.last = event.instruction;
   }
   if (open !== undefined) yield close(open);
 }
 
-function belongs(event: StreamEvent, open: { record: StreamEvent; bytes: number[]; last: number }): boolean {
+const close = ({ record, bytes }: Line): StreamEvent => ({ ...record, bytes: Uint8Array.from(bytes) });
+
+function belongs(event: StreamEvent, open: Line): boolean {
   const { port, direction } = open.record;
   return (
     event.port === port &&

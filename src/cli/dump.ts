@@ -2,14 +2,16 @@
 import type { CommandModule } from 'yargs';
 import { ExitCode } from '../base/errors.ts';
 import { type DumpedEvent, dumpEvents } from '../trace/dump.ts';
-import { describeTrace } from '../trace/info.ts';
+import { describeTrace, type TraceInfo } from '../trace/info.ts';
 import { allowIncompleteOption, count, jsonOption, valueOption } from './arguments.ts';
-import { formatInput, formatRecord, joinConsole, toJson } from './dump-format.ts';
+import { formatInput, formatRecord, joinText, toJson } from './dump-format.ts';
+import { truthLines } from './dump-truth.ts';
 import { usageError } from './errors.ts';
-import { output } from './output.ts';
+import { output, say } from './output.ts';
 import { tellIncomplete } from './trace-report.ts';
 
-type Stream = 'input' | 'console' | 'net';
+const streams = ['input', 'console', 'net', 'debug', 'truth'] as const;
+type Stream = (typeof streams)[number];
 interface Arguments {
   file: string;
   stream: Stream;
@@ -31,15 +33,17 @@ export const dumpCommand: CommandModule<object, Arguments> = {
   builder: (yargs) =>
     yargs
       .usage(
-        '$0 dump FILE --stream STREAM\n\nPrints what went into the guest, what its consoles said, or its network frames.',
+        '$0 dump FILE --stream STREAM\n\nPrints what went into the guest, what its consoles said, its network frames, or what it ' +
+          'reported through I/O port 0xE9.',
       )
       .positional('file', { type: 'string', demandOption: true, describe: 'the trace' })
       .option('stream', {
-        choices: ['input', 'console', 'net'] as const,
+        choices: streams,
         demandOption: true,
         requiresArg: true,
         describe:
-          'input: the log of all that the guest could not know; console: serial ports; net: Ethernet frames',
+          'input: the log of all that the guest could not know; console: serial ports; net: Ethernet frames; ' +
+          'debug: the bytes written to I/O port 0xE9; truth: the same decoded, what ntlet tells of its system calls',
       })
       .option('from', valueOption('first guest instruction', count('from')))
       .option('to', valueOption('last guest instruction', count('to')))
@@ -53,13 +57,14 @@ export const dumpCommand: CommandModule<object, Arguments> = {
         type: 'boolean',
         default: false,
         describe:
-          'console only: the bytes that the guest wrote, as they are (it may send your terminal commands)',
+          'console and debug: the bytes that the guest wrote, as they are (it may send your terminal commands)',
       })
       .option('allow-incomplete', allowIncompleteOption)
       .example('$0 dump night.rebek --stream console', 'the session, readable')
       .example('$0 dump night.rebek --stream console --raw > session.txt', 'the bytes')
       .example('$0 dump night.rebek --stream input --from 2e9 --limit 20', 'where it becomes interesting')
-      .example('$0 dump night.rebek --stream net --json | jq .bytes', 'frames in hexadecimal'),
+      .example('$0 dump night.rebek --stream net --json | jq .bytes', 'frames in hexadecimal')
+      .example('$0 dump demo.rebek --stream truth --limit 40', 'what really happened in ntlet, call by call'),
   handler: async (args) => {
     process.exitCode = await dump(args);
   },
@@ -68,15 +73,16 @@ export const dumpCommand: CommandModule<object, Arguments> = {
 async function dump(args: Arguments): Promise<ExitCode> {
   const { file, stream, from, to, limit, port, raw } = args;
   if (raw && args.json) throw usageError('--raw and --json exclude each other');
-  if (raw && stream !== 'console') throw usageError('--raw goes with --stream console only');
-  if (port !== undefined && stream === 'input')
+  if (raw && stream !== 'console' && stream !== 'debug')
+    throw usageError('--raw goes with --stream console or debug only');
+  if (port !== undefined && stream !== 'console' && stream !== 'net')
     throw usageError('--port goes with --stream console or net only');
   if (raw && limit !== undefined)
     throw usageError('--raw and --limit exclude each other', 'end it with `| head -c BYTES`');
   if (from !== undefined && to !== undefined && from > to)
     throw usageError(`--from ${from} lies behind --to ${to}`);
-  const range = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
-  const events = filter(dumpEvents(file, { stream, ...range }), args);
+  const info = describeTrace(file);
+  if (stream === 'debug' || stream === 'truth') tellIfSilent(info);
   let pending: (string | Uint8Array)[] = [];
   let size = 0;
   const flush = async (): Promise<void> => {
@@ -85,15 +91,34 @@ async function dump(args: Arguments): Promise<ExitCode> {
     size = 0;
     await output.write(all);
   };
-  for (const piece of first(limit, render(events, args))) {
-    pending.push(piece);
-    size += piece.length;
-    if (size >= BATCH) await flush();
-    if (output.closed) return ExitCode.ok;
+  try {
+    for (const piece of first(limit, pieces(args))) {
+      pending.push(piece);
+      size += piece.length;
+      if (size >= BATCH) await flush();
+      if (output.closed) return ExitCode.ok;
+    }
+  } finally {
+    // What comes before damage is good.
+    await flush();
   }
-  await flush();
-  const { incomplete } = describeTrace(file);
+  const { incomplete } = info;
   return incomplete === undefined ? ExitCode.ok : tellIncomplete(file, incomplete, args['allow-incomplete']);
+}
+
+function tellIfSilent({ file, chunks, summary }: TraceInfo): void {
+  if (chunks['DBUG'] !== undefined) return;
+  const kept = summary === undefined || summary.debug !== undefined;
+  const why = kept ? 'its guest wrote nothing to it' : 'its recorder did not keep what went there';
+  say(`${file} has nothing from I/O port 0xE9: ${why}`);
+}
+
+/** What is printed, bit by bit. */
+function pieces(args: Arguments): Iterable<string | Uint8Array> {
+  const { file, stream, from, to } = args;
+  if (stream === 'truth') return truthLines(file, args);
+  const range = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  return render(filter(dumpEvents(file, { stream, ...range }), args), stream, args);
 }
 
 function* first<T>(limit: number | undefined, all: Iterable<T>): Generator<T> {
@@ -116,12 +141,13 @@ function* filter(events: Iterable<DumpedEvent>, { port, raw }: Arguments): Gener
 /** Each event as it is written. */
 function* render(
   events: Iterable<DumpedEvent>,
-  { stream, json, raw }: Arguments,
+  stream: Exclude<Stream, 'truth'>,
+  { json, raw }: Arguments,
 ): Generator<string | Uint8Array> {
   if (json) for (const event of events) yield `${JSON.stringify(toJson(event))}\n`;
   else if (raw) for (const event of events) yield 'bytes' in event ? event.bytes : '';
-  else if (stream === 'console')
-    for (const record of joinConsole(events)) yield `${formatRecord(record, 'console')}\n`;
+  else if (stream === 'console' || stream === 'debug')
+    for (const record of joinText(events)) yield `${formatRecord(record, stream)}\n`;
   else
     for (const event of events)
       yield `${'bytes' in event ? formatRecord(event, 'net') : formatInput(event)}\n`;

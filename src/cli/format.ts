@@ -44,8 +44,8 @@ export const formatSpeed = (instructions: number, ms: number): string =>
 export const mips = (instructions: number, ms: number): number => (ms > 0 ? instructions / ms / 1000 : 0);
 
 /** `1 event`, `2 events`, `1.2 M events`. */
-export const plural = (count: number, what: string): string =>
-  `${count < 10_000 ? formatExact(count) : formatCount(count)} ${what}${count === 1 ? '' : 's'}`;
+export const plural = (count: number, one: string, several = `${one}s`): string =>
+  `${count < 10_000 ? formatExact(count) : formatCount(count)} ${count === 1 ? one : several}`;
 
 /** A table of `name  value` lines; the names in one column. */
 export function formatTable(rows: readonly (readonly [string, string])[], indent = '  '): string {

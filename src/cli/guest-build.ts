@@ -2,7 +2,7 @@
 import type { CommandModule } from 'yargs';
 import { RebekError } from '../base/errors.ts';
 import type { BuildProgress, Manifest } from '../machine/build.ts';
-import { type Builtin, builtins, findBuiltin } from '../machine/builtin.ts';
+import { type Builder, type Builtin, builtins, findBuiltin } from '../machine/builtin.ts';
 import { guestFolder } from '../machine/cache.ts';
 import { jsonOption, text, valueOption } from './arguments.ts';
 import { GIVEN_UP, warn } from './errors.ts';
@@ -36,7 +36,10 @@ export const guestBuildCommand: CommandModule<object, Arguments> = {
       .positional('name', {
         type: 'string',
         demandOption: true,
-        describe: builtins.map(({ name, description }) => `${name}: ${description}`).join('; '),
+        describe: builtins
+          .filter(({ builder }) => builder !== undefined)
+          .map(({ name, description }) => `${name}: ${description}`)
+          .join('; '),
       })
       .option(
         'mirror',
@@ -52,9 +55,14 @@ export const guestBuildCommand: CommandModule<object, Arguments> = {
       .example('$0 guest build debian', 'some 60 MB are downloaded, once')
       .example('$0 guest build debian --mirror http://mirror.example/debian', 'from a mirror of your own'),
   handler: async ({ name, mirror, suite, force, json }) => {
-    const builtin = find(name);
-    const built = force ? undefined : await builtin.built();
-    const manifest = built ?? (await buildGuest(builtin, { mirror, suite }));
+    const { builder } = find(name);
+    if (builder === undefined) {
+      if (json) await output.json({ name, ready: true });
+      else await output.line(`${name} is ready, nothing to build`);
+      return;
+    }
+    const built = force ? undefined : await builder.built();
+    const manifest = built ?? (await buildGuest(name, builder, { mirror, suite }));
     if (json) await output.json(manifest);
     else {
       const what = built === undefined ? 'is built' : 'is built already (--force builds it again)';
@@ -73,15 +81,19 @@ function find(name: string): Builtin {
 }
 
 /** Builds with a status line; Ctrl-C ends it and leaves nothing behind. */
-export async function buildGuest(builtin: Builtin, choices: BuildChoices = {}): Promise<Manifest> {
+export async function buildGuest(
+  name: string,
+  builder: Builder,
+  choices: BuildChoices = {},
+): Promise<Manifest> {
   const status = new StatusLine({ plain: true });
   const signals = new Signals(() => process.exit(GIVEN_UP));
   const stages = new StageClock();
   try {
-    const manifest = await builtin.build({
+    const manifest = await builder.build({
       ...choices,
       signal: signals.abort.signal,
-      onProgress: (progress) => status.update(() => `building ${builtin.name}: ${stages.describe(progress)}`),
+      onProgress: (progress) => status.update(() => `building ${name}: ${stages.describe(progress)}`),
     });
     // The warnings must not be written behind the status line: its clearing would take them with it.
     status.clear();

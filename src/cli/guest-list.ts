@@ -1,5 +1,6 @@
-/** `rebek guest list`: the built-in guests, and which of them are in the cache. */
+/** `rebek guest list`: the built-in guests, and which of them are ready. */
 import type { CommandModule } from 'yargs';
+import type { Manifest } from '../machine/build.ts';
 import { type Builtin, builtins } from '../machine/builtin.ts';
 import { cacheFolder, guestFolder } from '../machine/cache.ts';
 import { jsonOption } from './arguments.ts';
@@ -10,26 +11,28 @@ import { style } from './style.ts';
 
 export const guestListCommand: CommandModule<object, { json: boolean }> = {
   command: 'list',
-  describe: 'the built-in guests, and which of them are built',
+  describe: 'the built-in guests, and which of them are ready',
   builder: (yargs) =>
     yargs
       .usage(
-        `$0 guest list\n\nLists the guests that \`rebek guest build\` can make. They are kept in ${cacheFolder()}`,
+        '$0 guest list\n\nLists the guests that can be named instead of a machine file. What `rebek guest build` makes ' +
+          `is kept in ${cacheFolder()}`,
       )
       .option('json', jsonOption)
       .example('$0 guest list', '')
       .example('$0 guest list --json', 'with the packages that each was made from'),
   handler: async ({ json }) => {
     const all = await Promise.all(
-      builtins.map(async (builtin) => ({ builtin, built: await builtin.built() })),
+      builtins.map(async (builtin) => ({ builtin, built: await builtin.builder?.built() })),
     );
     if (json) {
       await output.json(
-        all.map(({ builtin: { name, description, machine }, built }) => ({
+        all.map(({ builtin: { name, description, machine, builder }, built }) => ({
           name,
           description,
           bootable: machine !== undefined,
-          folder: guestFolder(name),
+          ready: builder === undefined || built !== undefined,
+          folder: builder === undefined ? null : guestFolder(name),
           built: built ?? null,
         })),
       );
@@ -37,11 +40,13 @@ export const guestListCommand: CommandModule<object, { json: boolean }> = {
   },
 };
 
-function describe({ name, description }: Builtin, built: Awaited<ReturnType<Builtin['built']>>): string {
+function describe({ name, description, builder }: Builtin, built: Manifest | undefined): string {
   const state =
-    built === undefined
-      ? `not built: ${self()} guest build ${name}`
-      : `built from ${plural(built.packages.length, 'package')} of Debian ${built.suite}, ` +
-        `${formatBytes(Object.values(built.files).reduce((sum, { size }) => sum + size, 0))}, in ${guestFolder(name)}`;
+    builder === undefined
+      ? 'ready, nothing to build'
+      : built === undefined
+        ? `not built: ${self()} guest build ${name}`
+        : `built from ${plural(built.packages.length, 'package')} of Debian ${built.suite}, ` +
+          `${formatBytes(Object.values(built.files).reduce((sum, { size }) => sum + size, 0))}, in ${guestFolder(name)}`;
   return `${style(process.stdout, 'bold', name.padEnd(8))}  ${description}\n${' '.repeat(10)}${state}`;
 }

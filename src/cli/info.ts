@@ -107,8 +107,9 @@ function recordingRows(info: TraceInfo): [string, string][] {
     ['events', `${formatExact(summary.events)}, and ${formatCount(summary.outputs)} outputs`],
     ['console', plural(summary.console, 'byte')],
     ['network', plural(summary.frames, 'frame')],
-    ['compiled', `${plural(summary.compiled, 'piece')} of guest code`],
   );
+  if (summary.debug) rows.push(['debug port', plural(summary.debug, 'byte')]);
+  rows.push(['compiled', `${plural(summary.compiled, 'piece')} of guest code`]);
   if (summary.final !== null)
     rows.push([
       'final state',

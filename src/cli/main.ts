@@ -13,6 +13,7 @@ import './output.ts';
 import { recordCommand } from './record.ts';
 import { replayCommand } from './replay.ts';
 import { self } from './self.ts';
+import { truthCommand } from './truth.ts';
 import { verifyCommand } from './verify.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each command has arguments of its own
@@ -22,6 +23,7 @@ const commands: CommandModule<object, any>[] = [
   verifyCommand,
   infoCommand,
   dumpCommand,
+  truthCommand,
   guestCommand,
   demoCommand,
 ];
@@ -32,7 +34,7 @@ Exit codes: 0 good, and so is a recording that was ended with Ctrl-C or SIGTERM
             1 a defect in Rebek, or the emulator itself failed
             2 wrong usage, a script that failed, or something missing (file, tool, permission, space)
             3 the replay diverged from the trace
-            4 the trace is damaged, incomplete, or no trace
+            4 the trace is damaged, incomplete, or no trace; or what its guest tells contradicts itself
             130 given up with Ctrl-C; while recording, that takes a second one
 
 Environment: REBEK_CACHE the folder of built guests · REBEK_CODEC lz4 or lz4-napi
@@ -53,7 +55,7 @@ function program() {
     .alias('h', 'help')
     .version(readPackageVersion())
     .example('$0 demo', 'see it all work once')
-    .example('$0 record debian -o night.rebek', 'record; this terminal is the console')
+    .example('$0 record -o night.rebek', 'record; this terminal is the console')
     .example('$0 verify night.rebek', 'check every byte and every state hash')
     .epilogue(epilogue)
     .exitProcess(false)

@@ -51,6 +51,7 @@ export function sessionJson({ trace, end, script }: SessionResult): object {
     outputs: trace.outputs,
     consoleBytes: trace.console,
     frames: trace.frames,
+    debugBytes: trace.debug ?? 0,
     end: end.reason,
     note: end.note,
     final: trace.final,
@@ -70,7 +71,12 @@ export function sessionSummary(result: SessionResult): string {
     ],
     [
       'events',
-      `${plural(trace.events, 'event')} in the log, ${plural(trace.console, 'console byte')}, ${plural(trace.frames, 'network frame')}`,
+      [
+        `${plural(trace.events, 'event')} in the log`,
+        plural(trace.console, 'console byte'),
+        plural(trace.frames, 'network frame'),
+        ...(trace.debug ? [plural(trace.debug, 'debug port byte')] : []),
+      ].join(', '),
     ],
   ];
   // A failure is told by itself, after this.

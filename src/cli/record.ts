@@ -1,7 +1,8 @@
-/** `rebek record GUEST`: runs a guest and writes down all that it cannot know by itself. */
+/** `rebek record [GUEST]`: runs a guest and writes down all that it cannot know by itself. */
 import { basename, extname } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ExitCode } from '../base/errors.ts';
+import { DEFAULT_GUEST } from '../machine/builtin.ts';
 import type { Pattern } from '../record/script.ts';
 import { count, jsonOption, pattern, seconds, text, valueOption } from './arguments.ts';
 import { errorJson, tell, usageError } from './errors.ts';
@@ -35,14 +36,14 @@ const description = [
 ].join('\n\n');
 
 export const recordCommand: CommandModule<object, Arguments> = {
-  command: 'record <guest>',
+  command: 'record [guest]',
   describe: 'run a guest and record it',
   builder: (yargs) =>
     yargs
-      .usage(`$0 record GUEST [-o FILE]\n\n${description}`)
+      .usage(`$0 record [GUEST] [-o FILE]\n\n${description}`)
       .positional('guest', {
         type: 'string',
-        demandOption: true,
+        default: DEFAULT_GUEST,
         describe: 'a built-in guest (see `rebek guest list`) or the path of a machine file',
       })
       .option('output', {
@@ -70,7 +71,7 @@ export const recordCommand: CommandModule<object, Arguments> = {
         default: false,
         describe: 'without a terminal: a status line every 10 s',
       })
-      .example('$0 record debian', 'use the guest by hand')
+      .example('$0 record', 'use the guest ntlet by hand; log in as guest, password guest')
       .example('$0 record debian --script attack.script -o attack.rebek', 'an attack from a script')
       .example('$0 record debian --from ready.state --duration 3600', 'an hour, beginning at the prompt')
       .example('echo id | $0 record shop.yaml --until "uid="', 'a machine of your own')

@@ -1,7 +1,7 @@
 /** `rebek replay FILE`: executes a trace again. */
 import type { CommandModule } from 'yargs';
 import { ExitCode } from '../base/errors.ts';
-import { type ReplayResult, replayTrace } from '../replay/replay.ts';
+import { type ReplayOptions, type ReplayResult, replayTrace } from '../replay/replay.ts';
 import { allowIncompleteOption, jsonOption } from './arguments.ts';
 import { formatCount, formatSpeed, formatTable } from './format.ts';
 import { output } from './output.ts';
@@ -47,10 +47,14 @@ async function replay({ file, json, 'allow-incomplete': allowIncomplete }: Argum
 }
 
 /** `replayTrace` with a status line. */
-export async function replayWithProgress(file: string): Promise<ReplayResult> {
+export async function replayWithProgress(
+  file: string,
+  options: Pick<ReplayOptions, 'debugPort'> = {},
+): Promise<ReplayResult> {
   const status = new StatusLine({ plain: true });
   try {
     return await replayTrace(file, {
+      ...options,
       onProgress: ({ instruction, instructions, wallMs }) =>
         status.update(() => {
           const speed = formatSpeed(instruction, wallMs);

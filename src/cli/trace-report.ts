@@ -2,7 +2,7 @@
 import { ExitCode } from '../base/errors.ts';
 import type { IncompleteInfo, ReplayResult } from '../replay/replay.ts';
 import { warn } from './errors.ts';
-import { formatCount, formatDuration, formatExact, formatSpeed } from './format.ts';
+import { formatCount, formatDuration, formatExact, formatSpeed, plural } from './format.ts';
 
 /** Says that a trace is only a beginning, and returns the exit code for that. */
 export function tellIncomplete(
@@ -16,6 +16,14 @@ export function tellIncomplete(
       : `${incomplete.reason} (good up to offset ${incomplete.offset}, chunk ${incomplete.chunk} is missing)`;
   warn(`${file} is INCOMPLETE: ${where}`);
   return allowed ? ExitCode.ok : ExitCode.damaged;
+}
+
+/** What was compared of the bytes at I/O port 0xE9; nothing where there were none. */
+function debugRows({ debug }: ReplayResult): [string, string][] {
+  if (debug === undefined || debug.bytes + debug.beyond === 0) return [];
+  const same = `${plural(debug.bytes, 'byte')} in ${plural(debug.records, 'record')}, written again at the same instructions`;
+  const beyond = debug.beyond === 0 ? '' : `; ${plural(debug.beyond, 'byte')} lie behind the end of the log`;
+  return [['debug port', `${same}${beyond}`]];
 }
 
 /** The rows of a table about a replay. */
@@ -34,6 +42,7 @@ export function replayRows(result: ReplayResult): [string, string][] {
       'state hashes',
       result.hashesChecked === 0 ? 'none in so short a log' : `${result.hashesChecked}, all as recorded`,
     ],
+    ...debugRows(result),
     ['final state', final],
     ['end', `${result.end}: ${result.note}`],
   ];

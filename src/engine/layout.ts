@@ -51,3 +51,5 @@ export const VGA_WINDOW = { start: 0xa0000, end: 0xc0000 } as const;
 export const BIOS_WINDOW_START = 0xfff00000;
 /** The Bochs display interface's data port: enabling a mode through it clears the linear frame buffer. */
 export const VBE_DATA_PORT = 0x1cf;
+/** The port that Bochs made the emulators' debug console: nothing on a real PC. */
+export const DEBUG_PORT = 0xe9;

@@ -10,6 +10,7 @@ import { V86, type V86Options } from 'v86';
 import { RebekError } from '../base/errors.ts';
 import type { ImageRole, Images } from '../machine/images.ts';
 import type { Machine } from '../machine/schema.ts';
+import { DEBUG_PORT } from './layout.ts';
 import { enterLinux } from './linux-boot.ts';
 import { checkState, fillEmptyBars, mendRestoredRegisters } from './saved-state.ts';
 import { type Internals, internals, type Uart, type V86Cpu } from './v86-internals.ts';
@@ -34,6 +35,8 @@ export type HaltReason =
   /** The guest reset the machine, and there is no BIOS to start it again. The PC has been stopped. */
   | 'reset';
 export type FrameDirection = 'in' | 'out';
+/** @see Pc.onDebugPort */
+export type DebugPortListener = (value: number, bytes: 1 | 2 | 4) => void;
 type Off = () => void;
 
 /** A running or stopped PC. Every `on…` returns a function that takes the listener off again. */
@@ -61,6 +64,11 @@ export interface Pc {
    * @throws RebekError ERR_ENGINE_SERIAL where the machine has no such port.
    */
   sendSerial(port: number, bytes: Uint8Array): void;
+  /**
+   * A write to I/O port 0xE9, where guests report to whoever emulates them. `value` is unsigned and `bytes` wide;
+   * its lowest byte is the first. Called from inside the emulator, for every write: be quick.
+   */
+  onDebugPort(callback: DebugPortListener): Off;
   /** An Ethernet frame, without its checksum, before the other side sees it (`out`) or just after (`in`). A copy. */
   onFrame(callback: (direction: FrameDirection, frame: Uint8Array) => void): Off;
   /** Delivers an Ethernet frame to the guest's NIC. */
@@ -233,6 +241,7 @@ class LivePc implements Pc {
   private readonly serialListeners = new Set<(port: number, byte: number) => void>();
   private readonly frameListeners = new Set<(direction: FrameDirection, frame: Uint8Array) => void>();
   private readonly haltListeners = new Set<(reason: HaltReason) => void>();
+  private readonly debugListeners = new Set<DebugPortListener>();
   private readonly uarts: (Uart | undefined)[];
   private readonly typed: number[][] = [[], [], [], []];
   private pump: NodeJS.Timeout | undefined;
@@ -262,6 +271,11 @@ class LivePc implements Pc {
     bus.listeners['net0-send'] = [{ fn: out, this_value: undefined }, ...listeners];
     emulator_bus.register('net0-receive', (frame: Uint8Array) => this.frame('in', frame), undefined);
     bus.register('cpu-event-halt', () => this.halted('halt'), undefined);
+    const report = (bytes: 1 | 2 | 4, mask: number) => (value: number) => {
+      for (const callback of this.debugListeners) callback((value & mask) >>> 0, bytes);
+    };
+    // v86 has a port there that takes single bytes and drops them.
+    this.cpu.io.register_write(DEBUG_PORT, this, report(1, 0xff), report(2, 0xffff), report(4, -1));
     if (!this.hasBios) {
       // The reset vector holds nothing: the guest would run through empty memory for ever.
       this.cpu.reboot_internal = () => {
@@ -310,6 +324,10 @@ class LivePc implements Pc {
     return subscribe(this.frameListeners, callback);
   }
 
+  onDebugPort(callback: DebugPortListener): Off {
+    return subscribe(this.debugListeners, callback);
+  }
+
   onHalt(callback: (reason: HaltReason) => void): Off {
     return subscribe(this.haltListeners, callback);
   }
@@ -350,7 +368,8 @@ class LivePc implements Pc {
     clearTimeout(this.pump);
     for (const queue of this.typed) queue.length = 0;
     await this.emulator.destroy();
-    for (const set of [this.serialListeners, this.frameListeners, this.haltListeners]) set.clear();
+    const { serialListeners, frameListeners, haltListeners, debugListeners } = this;
+    for (const set of [serialListeners, frameListeners, haltListeners, debugListeners]) set.clear();
   }
 }
 

@@ -34,6 +34,16 @@ export interface Pci {
 }
 /** v86's CPU object: its views of the WASM memory and the devices. For the layout, see v86's cpu.js. */
 export interface V86Cpu extends BootCpu {
+  readonly io: BootCpu['io'] & {
+    /** Takes over a port; `this` of the functions, one for each width, is `device` (io.js). */
+    register_write(
+      port: number,
+      device: object,
+      write8: (value: number) => void,
+      write16: (value: number) => void,
+      write32: (value: number) => void,
+    ): void;
+  };
   readonly wasm_memory: WebAssembly.Memory;
   readonly instruction_counter: Uint32Array;
   readonly devices: {
@@ -86,6 +96,7 @@ export function internals(emulator: V86, machine: Machine): Internals {
       need(`cpu.${name}`, typeof cpu[name] === 'object');
     need('v86.restore_state', typeof inner.v86.restore_state === 'function');
     need('cpu.io.port_write8', typeof cpu.io?.port_write8 === 'function');
+    need('cpu.io.register_write', typeof cpu.io?.register_write === 'function');
     need('cpu.devices.rtc.rtc_time', typeof cpu.devices?.rtc?.rtc_time === 'number');
     need('cpu.devices.pci.devices', typeof cpu.devices?.pci?.devices === 'object');
     need('cpu.devices.uart0.input', Array.isArray(cpu.devices?.uart0?.input));

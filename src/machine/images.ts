@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { RebekError } from '../base/errors.ts';
+import { findBuiltin } from './builtin.ts';
 import { cacheFolder } from './cache.ts';
 import { checkImage, type ImageProvenance, type ImageRole, type LoadedImage } from './image-checks.ts';
 import type { Machine } from './schema.ts';
@@ -87,8 +88,9 @@ function readError(role: ImageRole, path: string, machine: Machine, cause: unkno
   const details = { machine: machine.source, role, path };
   const fromCache = builtName(path);
   if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-    const hint =
-      fromCache === undefined
+    const hint = shipped(machine)
+      ? 'This installation of Rebek is damaged: the file belongs to it. Install Rebek again.'
+      : fromCache === undefined
         ? `Correct the path in ${machine.source}; paths there are relative to that file.`
         : `Run: rebek guest build ${fromCache}`;
     const message =
@@ -105,6 +107,12 @@ function readError(role: ImageRole, path: string, machine: Machine, cause: unkno
         ? cause.message
         : cause;
   return new RebekError('ERR_MACHINE_IMAGE_READ', `${what}: ${reason}`, { details, cause });
+}
+
+/** Whether a machine is a built-in guest whose files come with the package. */
+function shipped({ source }: Machine): boolean {
+  const builtin = findBuiltin(source);
+  return builtin !== undefined && builtin.builder === undefined;
 }
 
 /** The build target that a path in the cache belongs to. */

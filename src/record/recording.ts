@@ -24,6 +24,9 @@ const BATCH_EVENTS = 32_768;
 const FLUSH_MS = 400;
 /** Bytes of DMA in a chunk, about. */
 const BATCH_BLOB = 4 << 20;
+/** Bytes and records of a side stream in a chunk, about: a reader holds a whole one. */
+const STREAM_BYTES = 1 << 20;
+const STREAM_RECORDS = 1 << 16;
 /** A slice of RAM is hashed after so many instructions; RAM is covered once every HASH_SLICES. */
 const HASH_INSTRUCTIONS = 2 ** 28;
 const HASH_SLICES = 16;
@@ -72,12 +75,14 @@ export class Recording {
   private readonly writer: WriterThread;
   private readonly console = new StreamBatch();
   private readonly frames = new StreamBatch();
+  private readonly debug = new StreamBatch();
   private readonly started = performance.now();
   private lastFlush = this.started;
   private lastHash = 0;
   private hashSlice = 0;
   private consoleBytes = 0;
   private frameCount = 0;
+  private debugBytes = 0;
   private crashed = false;
   private end!: (end: SelfEnd) => void;
 
@@ -97,6 +102,10 @@ export class Recording {
     pc.onFrame((direction, frame) => {
       this.frameCount++;
       this.frames.add(boundary.log.now, direction === 'in' ? INTO_GUEST : 0, frame);
+    });
+    pc.onDebugPort((value, bytes) => {
+      this.debugBytes += bytes;
+      this.debug.put(boundary.log.now, value, bytes);
     });
   }
 
@@ -184,6 +193,7 @@ export class Recording {
       compiled: boundary.jit.compiled,
       console: this.consoleBytes,
       frames: this.frameCount,
+      debug: this.debugBytes,
       final: this.crashed ? null : hashState(boundary.raw, boundary.layout),
     };
     writer.send({
@@ -225,7 +235,14 @@ export class Recording {
     if (log.instructions - this.lastHash >= HASH_INSTRUCTIONS) this.hashState();
     const now = performance.now();
     const full = log.batch.count >= BATCH_EVENTS / 2 || log.batch.blobBytes >= BATCH_BLOB;
-    if (full || now - this.lastFlush >= FLUSH_MS) this.flush(now);
+    if (
+      full ||
+      isFull(this.console) ||
+      isFull(this.frames) ||
+      isFull(this.debug) ||
+      now - this.lastFlush >= FLUSH_MS
+    )
+      this.flush(now);
   }
 
   private onCrash(error: unknown): void {
@@ -258,6 +275,7 @@ export class Recording {
     for (const [type, stream] of [
       ['CONS', this.console],
       ['NETF', this.frames],
+      ['DBUG', this.debug],
     ] as const) {
       if (stream.records === 0) continue;
       const time = { instruction: stream.instruction, wallNs };
@@ -269,6 +287,9 @@ export class Recording {
     this.writer.sendEvents(full, { instruction: full.instruction, wallNs });
   }
 }
+
+const isFull = ({ bytes, records }: StreamBatch): boolean =>
+  bytes >= STREAM_BYTES || records >= STREAM_RECORDS;
 
 /** META, the engine's binary and the initial image. */
 function writeStart(

@@ -5,8 +5,9 @@ import { hashState, readRegisters, type StateHash } from '../engine/guest-state.
 import { ENGINE_VERSION } from '../engine/layout.ts';
 import { verifyIntegrity } from '../trace/integrity.ts';
 import { TraceFile } from '../trace/trace-file.ts';
+import { DebugCheck, type DebugComparison } from './debug-check.ts';
 import { divergence } from './divergence.ts';
-import { Replayer } from './replayer.ts';
+import { type DebugPortObserver, Replayer } from './replayer.ts';
 
 /** Milliseconds of replaying between two looks at the rest of the process (progress, Ctrl-C). */
 const SLICE_MS = 50;
@@ -46,22 +47,28 @@ export interface ReplayResult {
   /** Why the recording ended, and what it noted about that. */
   readonly end: string;
   readonly note: string;
+  /** Only with `debugPort`, and only if the trace keeps what the guest wrote to I/O port 0xE9. */
+  readonly debug?: DebugComparison;
 }
 
 export interface ReplayOptions {
+  /** Also compare what the guest writes to I/O port 0xE9 with what was recorded of it. */
+  readonly debugPort?: boolean;
   readonly onProgress?: (progress: ReplayProgress) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Replays a trace to its end.
- * @throws RebekError ERR_REPLAY_DIVERGENCE, ERR_TRACE_…; ERR_ABORTED if `signal` says so
+ * @throws RebekError ERR_REPLAY_DIVERGENCE, ERR_REPLAY_DEBUG_STREAM, ERR_TRACE_…; ERR_ABORTED if `signal` says so
  */
 export async function replayTrace(path: string, options: ReplayOptions = {}): Promise<ReplayResult> {
   const trace = TraceFile.open(path);
   try {
-    const replayer = openReplayer(trace);
-    return await runToEnd(trace, replayer, options);
+    const check = options.debugPort ? DebugCheck.of(trace) : undefined;
+    const replayer = openReplayer(trace, check?.wrote);
+    const result = await runToEnd(trace, replayer, options);
+    return check === undefined ? result : { ...result, debug: check.end() };
   } catch (error) {
     throw explain(error, trace);
   } finally {
@@ -88,13 +95,13 @@ function checkEngine({ path, meta: { engine } }: TraceFile): void {
 }
 
 /** A replayer at the first instruction of a trace, whose initial state has been compared. */
-export function openReplayer(trace: TraceFile): Replayer {
+export function openReplayer(trace: TraceFile, observer?: DebugPortObserver): Replayer {
   const { meta } = trace;
   checkEngine(trace);
   const events = trace.events();
   const source = () => events.next().value ?? undefined;
   const restore = (memory: Uint8Array) => trace.restoreImage(memory);
-  const replayer = new Replayer(trace.engine(), meta.memory, meta.layout, source, restore);
+  const replayer = new Replayer(trace.engine(), meta.memory, meta.layout, source, restore, observer);
   compareState(replayer, meta.initial);
   return replayer;
 }
@@ -200,8 +207,9 @@ export interface VerifyResult {
 }
 
 /**
- * Checks every byte of a trace, then re-executes it against every state hash in it.
- * @throws RebekError ERR_TRACE_…, ERR_REPLAY_DIVERGENCE, ERR_ABORTED
+ * Checks every byte of a trace, then re-executes it against every state hash in it, and against what the recorder kept
+ * of the guest's writes to I/O port 0xE9.
+ * @throws RebekError ERR_TRACE_…, ERR_REPLAY_DIVERGENCE, ERR_REPLAY_DEBUG_STREAM, ERR_ABORTED
  */
 export async function verifyTrace(path: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { onProgress, signal } = options;
@@ -216,6 +224,7 @@ export async function verifyTrace(path: string, options: VerifyOptions = {}): Pr
   const integrity = { chunks: found.chunks, bytes: found.goodBytes, chain: found.chain };
   if (options.integrityOnly) return { complete: found.complete, integrity };
   const replay = await replayTrace(path, {
+    debugPort: true,
     onProgress: ({ instruction, instructions }) =>
       onProgress?.({
         phase: 'replay',

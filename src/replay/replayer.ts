@@ -6,7 +6,7 @@ import { RebekError } from '../base/errors.ts';
 import { fold, foldRegisters } from '../engine/fold.ts';
 import { type GuestLayout, hashCpu, hashRam, readRegisters } from '../engine/guest-state.ts';
 import { type EngineExports, JitHost } from '../engine/jit-host.ts';
-import { At, TABLE_JIT, TABLE_RESERVED } from '../engine/layout.ts';
+import { At, DEBUG_PORT, TABLE_JIT, TABLE_RESERVED } from '../engine/layout.ts';
 import { createBatch, type EventBatch } from '../trace/events.ts';
 import { NESTED, Op, type OpName, opInfo, STATE_HASH_BYTES } from '../trace/ops.ts';
 import { divergence, type Position } from './divergence.ts';
@@ -16,6 +16,19 @@ type Fn = (...args: number[]) => number;
 
 /** Gives the next batch of the log, or undefined at its end. Called synchronously, in the middle of the guest. */
 export type BatchSource = () => EventBatch | undefined;
+
+/**
+ * Told of every write to I/O port 0xE9, before it is compared with the log: `value` unsigned and `bytes` wide, and the
+ * guest instructions executed up to it, counted as a recorder counts them.
+ */
+export type DebugPortObserver = (value: number, bytes: 1 | 2 | 4, instruction: number) => void;
+
+/** The outputs that can go to that port, and their widths in bytes. */
+const PORT_WRITES: ReadonlyMap<number, 1 | 2 | 4> = new Map([
+  [Op.io_port_write8, 1],
+  [Op.io_port_write16, 2],
+  [Op.io_port_write32, 4],
+]);
 
 export class Replayer {
   readonly raw: EngineExports;
@@ -29,6 +42,7 @@ export class Replayer {
 
   private readonly jit: JitHost;
   private readonly source: BatchSource;
+  private readonly observer: DebugPortObserver | undefined;
   private words: Int32Array;
   private counter: number;
   private quiet = 0;
@@ -48,6 +62,7 @@ export class Replayer {
    * @param engine the engine's binary from the trace
    * @param memoryBytes size of linear memory at the start of the recording
    * @param restore fills linear memory with the initial image
+   * @param observer what it throws ends the replay
    */
   constructor(
     engine: Uint8Array,
@@ -55,7 +70,9 @@ export class Replayer {
     layout: GuestLayout,
     source: BatchSource,
     restore: (memory: Uint8Array) => void,
+    observer?: DebugPortObserver,
   ) {
+    this.observer = observer;
     this.layout = layout;
     this.source = source;
     const module = new WebAssembly.Module(engine);
@@ -127,9 +144,13 @@ export class Replayer {
     return this.words;
   }
 
+  /** Guest instructions executed up to now, in the middle of a call too. */
+  private get now(): number {
+    return this.instruction + ((this.linear[COUNTER]! - this.counter) >>> 0);
+  }
+
   private diverge(expected: string, found: string, cause?: unknown): never {
-    const elapsed = (this.linear[COUNTER]! - this.counter) >>> 0;
-    const at = { sequence: this.position.sequence, instruction: this.instruction + elapsed };
+    const at = { sequence: this.position.sequence, instruction: this.now };
     throw divergence(at, readRegisters(this.raw), expected, found, cause);
   }
 
@@ -201,7 +222,7 @@ export class Replayer {
       const info = op === undefined ? undefined : opInfo.get(op);
       if (name === 'codegen_finalize') imports[name] = this.jit.codegenFinalize as Fn;
       else if (name === 'jit_clear_func') imports[name] = this.jit.clearFunction as Fn;
-      else if (info?.class === 'output') imports[name] = this.output(op, info.args);
+      else if (info?.class === 'output') imports[name] = this.observed(op, this.output(op, info.args));
       else if (info?.class === 'input') imports[name] = this.input(op);
       else {
         throw new RebekError(
@@ -241,6 +262,18 @@ export class Replayer {
       this.takeArg(op, address!);
       if (nested) this.inside();
       return this.batch.value[this.atValue++]!;
+    };
+  }
+
+  /** `output` itself, unless somebody wants to know of writes to the debug port. */
+  private observed(op: number, output: Fn): Fn {
+    const { observer } = this;
+    const bytes = PORT_WRITES.get(op);
+    if (observer === undefined || bytes === undefined) return output;
+    const mask = bytes === 4 ? -1 : 2 ** (8 * bytes) - 1;
+    return (port = 0, value = 0) => {
+      if (port === DEBUG_PORT) observer((value & mask) >>> 0, bytes, this.now);
+      return output(port, value);
     };
   }
 

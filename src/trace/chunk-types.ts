@@ -6,6 +6,7 @@ export const ChunkType = {
   events: 'EVTS',
   console: 'CONS',
   frames: 'NETF',
+  debug: 'DBUG',
   summary: 'SUMM',
   index: 'INDX',
 } as const;

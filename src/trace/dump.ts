@@ -6,8 +6,17 @@ import { NESTED, Op, type OpClass, opInfo, STATE_HASH_BYTES } from './ops.ts';
 import { decodeStream, type StreamRecord } from './stream.ts';
 import { TraceFile } from './trace-file.ts';
 
+/** `debug`: what the guest wrote to I/O port 0xE9. */
+export type SideStream = 'console' | 'net' | 'debug';
+
+const chunkType = {
+  console: ChunkType.console,
+  net: ChunkType.frames,
+  debug: ChunkType.debug,
+} as const satisfies Record<SideStream, string>;
+
 export interface DumpOptions {
-  readonly stream: 'input' | 'console' | 'net';
+  readonly stream: 'input' | SideStream;
   /** First and last guest instruction count, inclusive. */
   readonly from?: number;
   readonly to?: number;
@@ -52,8 +61,7 @@ export function* dumpEvents(path: string, options: DumpOptions): Generator<Dumpe
       }
       return;
     }
-    const type = options.stream === 'console' ? ChunkType.console : ChunkType.frames;
-    for (const { body } of chunksBetween(trace.reader, type, from, to)) {
+    for (const { body } of chunksBetween(trace.reader, chunkType[options.stream], from, to)) {
       for (const record of decodeStream(body)) if (wanted(record)) yield record;
     }
   } finally {

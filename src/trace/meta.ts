@@ -50,6 +50,8 @@ const traceSummary = z.object({
   compiled: count,
   console: count,
   frames: count,
+  /** Bytes written to I/O port 0xE9; absent in traces of recorders that did not keep them. */
+  debug: count.optional(),
   /** State after the last event; nil if the engine failed. */
   final: stateHash.nullable(),
 });

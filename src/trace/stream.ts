@@ -6,8 +6,8 @@ import { RebekError } from '../base/errors.ts';
 import { VarintReader, VarintWriter } from '../base/varint.ts';
 import type { EventFields } from './events.ts';
 
-/** `CONS`: bytes on serial consoles. `NETF`: Ethernet frames. */
-export type StreamType = 'CONS' | 'NETF';
+/** `CONS`: bytes on serial consoles. `NETF`: Ethernet frames. `DBUG`: bytes written to I/O port 0xE9. */
+export type StreamType = 'CONS' | 'NETF' | 'DBUG';
 
 /** Bit 0 of a record's channel: 1 if it went into the guest. The bits above are the port's number. */
 export const INTO_GUEST = 1;
@@ -32,21 +32,51 @@ export class StreamBatch {
   private size = 0;
   private last = 0;
   private first = 0;
+  /** Bytes so far of a record that `put` may still add to; -1 if there is none. */
+  private open = -1;
 
+  /** A record of its own. */
   add(instruction: number, channel: number, bytes: ArrayLike<number>): void {
+    this.begin(instruction, channel);
+    this.lengths.push(bytes.length);
+    this.reserve(bytes.length);
+    this.data.set(bytes, this.size);
+    this.size += bytes.length;
+  }
+
+  /**
+   * The lowest `bytes` bytes of `value`, the lowest first, on channel 0. What is put at the same instruction becomes
+   * one record.
+   */
+  put(instruction: number, value: number, bytes: 1 | 2 | 4): void {
+    if (this.open < 0 || instruction !== this.last) {
+      this.begin(instruction, 0);
+      this.open = 0;
+    }
+    this.reserve(bytes);
+    for (let i = 0; i < bytes; i++) this.data[this.size++] = value >>> (8 * i);
+    this.open += bytes;
+  }
+
+  private begin(instruction: number, channel: number): void {
+    this.finishRecord();
     if (this.records === 0) this.first = this.last = instruction;
     this.records++;
     this.instructions.push(instruction - this.last);
     this.last = instruction;
     this.channels.push(channel);
-    this.lengths.push(bytes.length);
-    if (this.size + bytes.length > this.data.length) {
-      const data = new Uint8Array(Math.max(this.data.length * 2, this.size + bytes.length));
-      data.set(this.data.subarray(0, this.size));
-      this.data = data;
-    }
-    this.data.set(bytes, this.size);
-    this.size += bytes.length;
+  }
+
+  private finishRecord(): void {
+    if (this.open >= 0) this.lengths.push(this.open);
+    this.open = -1;
+  }
+
+  private reserve(bytes: number): void {
+    if (this.size + bytes <= this.data.length) return;
+    const data = new Uint8Array(Math.max(this.data.length * 2, this.size + bytes));
+    data.set(this.data.subarray(0, this.size));
+    this.data = data;
   }
 
   get bytes(): number {
@@ -60,6 +90,7 @@ export class StreamBatch {
 
   /** The chunk's map; the batch is empty afterwards. */
   take(): Record<string, unknown> {
+    this.finishRecord();
     const body = {
       records: this.records,
       instruction: this.first,

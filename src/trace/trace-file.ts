@@ -6,6 +6,7 @@ import { type ContainerReader, type Incomplete, openContainer } from './containe
 import { decodeEvents, type EventBatch } from './events.ts';
 import { parseMeta, parseSummary, type TraceMeta, type TraceSummary } from './meta.ts';
 import { decodeImage } from './pages.ts';
+import { decodeStream, type StreamRecord, type StreamType } from './stream.ts';
 
 export class TraceFile {
   readonly reader: ContainerReader;
@@ -94,6 +95,11 @@ export class TraceFile {
       next += batch.count;
       yield batch;
     }
+  }
+
+  /** The records of a side stream. Reads one chunk at a time. */
+  *stream(type: StreamType): Generator<StreamRecord> {
+    for (const { body } of this.reader.chunks([type])) yield* decodeStream(body);
   }
 
   close(): void {

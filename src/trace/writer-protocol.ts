@@ -46,6 +46,8 @@ export function messageBytes(message: ToWriter): number {
       return message.data.length;
     case 'engine':
       return message.bytes.length;
+    case 'stream':
+      return 4096 + (message.body['data'] as Uint8Array).length;
     default:
       return 4096;
   }

@@ -10,6 +10,7 @@ const commands = [
   'verify',
   'info',
   'dump',
+  'truth',
   'guest',
   'guest list',
   'guest build',
@@ -44,7 +45,7 @@ const mistakes: [string, RegExp][] = [
   ['zzzzzzzzzzzz', /no command 'zzzzzzzzzzzz'/],
   ['guest zzzzzzzzzzzz', /no command 'zzzzzzzzzzzz'/],
   ['guest', /list, build or boot/],
-  ['record', /name of the file or guest is missing/],
+  ['replay', /name of the file or guest is missing/],
   ['record probe.json --bogus', /no option --bogus/],
   ['record probe.json second.json', /'second\.json' is one word too many/],
   ['record probe.json --duration', /--duration: its value is missing/],
@@ -60,13 +61,15 @@ const mistakes: [string, RegExp][] = [
   ['record probe.json -o /dev/null --force', /--output: \/dev\/null is not a regular file/],
   ['record probe.json --json --echo', /--json and --echo both want standard output/],
   ['dump x.rebek', /--stream is missing/],
-  ['dump x.rebek --stream all', /--stream: expected input, console or net, found 'all'/],
+  ['dump x.rebek --stream all', /--stream: expected input, console, net, debug or truth, found 'all'/],
   ['dump x.rebek --stream input --from one', /--from: expected a whole number, found 'one'/],
   ['dump x.rebek --stream input --from 7 --to 6', /--from 7 lies behind --to 6/],
   ['dump x.rebek --stream input --raw', /--raw goes with --stream console/],
+  ['dump x.rebek --stream truth --raw', /--raw goes with --stream console or debug only/],
+  ['dump x.rebek --stream truth --port 1', /--port goes with --stream console or net only/],
   ['dump x.rebek --stream console --raw --json', /--raw and --json exclude each other/],
   ['guest boot probe.json', /--save is missing/],
-  ['demo toaster', /guest: expected debian, found 'toaster'/],
+  ['demo toaster', /guest: expected ntlet or debian, found 'toaster'/],
 ];
 
 for (const [typed, said] of mistakes) {
@@ -139,19 +142,30 @@ test('`guest list` tells of an empty cache how to fill it', async (t) => {
   const env = { REBEK_CACHE: join(folder, 'cache') };
   const people = await rebek(['guest', 'list'], { env });
   t.is(people.code, 0);
+  t.regex(people.stdout, /^ntlet .*\n +ready, nothing to build$/m);
   t.regex(people.stdout, /^debian .*\n +not built: .*guest build debian$/m);
   const program = await rebek(['guest', 'list', '--json'], { env });
   const list = JSON.parse(program.stdout);
   t.deepEqual(
-    list.map(({ name, built }: { name: string; built: unknown }) => [name, built]),
+    list.map(({ name, ready, built }: Record<string, unknown>) => [name, ready, built]),
     [
-      ['debian', null],
-      ['bios', null],
+      ['ntlet', true, null],
+      ['debian', false, null],
+      ['bios', false, null],
     ],
   );
+  const nothing = await rebek(['guest', 'build', 'ntlet'], { env });
+  t.deepEqual([nothing.code, nothing.stdout], [0, 'ntlet is ready, nothing to build\n']);
   const run = await rebek(['record', 'debian', '--duration', '1'], { cwd: folder, env });
   t.is(run.code, 2);
   t.regex(run.stderr, /guest build debian/);
+  noStack(t, run);
+});
+
+test('`record` without a guest records ntlet', async (t) => {
+  const { folder } = workplace(t);
+  const run = await rebek(['record', '--duration', '0.2'], { cwd: folder });
+  t.regex(run.stderr, /recording ntlet into ntlet-\d{8}-\d{6}\.rebek|ntlet: multiboot/);
   noStack(t, run);
 });
 

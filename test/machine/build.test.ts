@@ -123,7 +123,7 @@ const fails = (t: ExecutionContext, build: Promise<unknown>) =>
 
 test.serial('a build makes kernel, initrd and manifest, and tells how it goes', async (t) => {
   const { guests } = lab(t);
-  const debian = findBuiltin('debian');
+  const debian = findBuiltin('debian')?.builder;
   t.is(await debian?.built(), undefined);
   const missing = await fails(t, loadImages(debianMachine()));
   t.is(missing.code, 'ERR_MACHINE_IMAGE_MISSING');
@@ -204,7 +204,7 @@ test.serial('an interrupted build keeps nothing, and leaves an earlier one alone
   const error = await fails(t, buildDebian({ mirror, signal: controller.signal }));
   t.is(error.code, 'ERR_MACHINE_ABORTED');
   t.deepEqual(readdirSync(guests), ['debian']);
-  t.deepEqual(await findBuiltin('debian')?.built(), manifest);
+  t.deepEqual(await findBuiltin('debian')?.builder?.built(), manifest);
 });
 
 test.serial('a killed build leaves no guest, and the next one clears its scratch folder', async (t) => {
@@ -218,7 +218,7 @@ test.serial('a killed build leaves no guest, and the next one clears its scratch
   child.kill('SIGKILL');
   await closed;
   t.regex(readdirSync(guests).join(), /^\.debian-\d+-[0-9a-f]+$/);
-  t.is(await findBuiltin('debian')?.built(), undefined);
+  t.is(await findBuiltin('debian')?.builder?.built(), undefined);
   rmSync(join(folder, 'slow'));
   await buildDebian({ mirror });
   t.deepEqual(readdirSync(guests), ['debian']);

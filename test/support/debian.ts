@@ -12,7 +12,7 @@ import type { Machine } from '../../src/machine/schema.ts';
  * done the test fails and says so.
  */
 export async function ensureBuilt(name: 'debian' | 'bios'): Promise<void> {
-  const target = findBuiltin(name);
+  const target = findBuiltin(name)?.builder;
   if (target === undefined || (await target.built()) !== undefined) return;
   try {
     await target.build();

@@ -53,3 +53,33 @@ test('columns that do not fit each other are told', (t) => {
     }
   }
 });
+
+test('what is put at one instruction becomes one record, lowest byte first', (t) => {
+  const width = fc.constantFrom(1 as const, 2 as const, 4 as const);
+  const write = fc.record({ step: fc.nat(2), value: fc.integer({ min: 0, max: 0xffff_ffff }), width });
+  const batch = new StreamBatch();
+  fc.assert(
+    fc.property(fc.array(write, { minLength: 1 }), (writes) => {
+      const expected: { instruction: number; port: number; direction: 'out'; bytes: number[] }[] = [];
+      let instruction = 5;
+      for (const { step, value, width } of writes) {
+        instruction += step;
+        batch.put(instruction, value, width);
+        if (expected.at(-1)?.instruction !== instruction)
+          expected.push({ instruction, port: 0, direction: 'out', bytes: [] });
+        for (let i = 0; i < width; i++) expected.at(-1)!.bytes.push(Math.floor(value / 256 ** i) % 256);
+      }
+      t.is(batch.records, expected.length);
+      t.is(
+        batch.bytes,
+        expected.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      );
+      t.is(batch.instruction, expected[0]!.instruction);
+      const found = decodeStream(pack(batch.take()));
+      t.deepEqual(
+        found.map((record) => ({ ...record, bytes: [...record.bytes] })),
+        expected,
+      );
+    }),
+  );
+});

@@ -1,0 +1,35 @@
+/** What the demos say and do, as far as no guest is needed for it. */
+import test from 'ava';
+import { demos } from '../../src/cli/demo-script.ts';
+import { truthStatement } from '../../src/cli/truth-report.ts';
+import { checkTruth } from '../../src/guest/ntlet/truth-check.ts';
+import { builtins } from '../../src/machine/builtin.ts';
+import { parseScript } from '../../src/record/script.ts';
+import { make, placed, start } from '../support/truth.ts';
+
+for (const [guest, demo] of Object.entries(demos)) {
+  test(`the demo of ${guest}: its script parses and ends, its guest is built in, its texts name the trace`, (t) => {
+    const { steps } = parseScript(demo.script, 'demo.script');
+    t.is(steps.at(-1)?.kind, 'end');
+    const builtin = builtins.find(({ name }) => name === guest);
+    t.truthy(builtin?.machine);
+    t.is('build' in demo, builtin?.builder !== undefined);
+    t.true(demo.conclusion('x.rebek').includes('x.rebek'));
+    t.true(demo.next("'a b'").every(([command]) => /'a b'|^record/.test(command)));
+  });
+}
+
+test('what the ground truth comes to, in words', (t) => {
+  const calls = [
+    make.enter(1, 1, 0),
+    make.switch(1, 3, 2),
+    make.enter(3, 2, 0),
+    make.leave(3, 2),
+    make.switch(3, 1, 1),
+    make.leave(1, 1),
+  ];
+  const statement = truthStatement(checkTruth(placed([...start, ...calls])));
+  t.regex(statement, /told of 2 calls in 4 threads, and of 2 context switches\./);
+  t.regex(statement, /During 1 call of NtReadFile, another thread entered the same function\./);
+  t.notRegex(truthStatement(checkTruth(placed(start))), /During/);
+});
