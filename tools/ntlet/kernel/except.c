@@ -38,6 +38,7 @@ void KiEndTry(struct seh_frame *frame) { Pcr->NtTib.ExceptionList = frame->Next;
 /* KiUnwindTo, before it jumps: the calls between here and there are passed over, and this is who says so. */
 void KiUnwindNote(struct seh_frame *frame) {
   ETHREAD *thread = CurrentThread();
+  if (CurrentSpace() != thread->ThreadsProcess) MmDetach((u32)thread->ThreadsProcess);
   KiCallUnwind(frame->OpenCalls);
   ObReleaseTo(thread, frame->HeldObjects);
   thread->TrapFrame = frame->TrapFrame;
@@ -57,6 +58,7 @@ static NORETURN void Raise(struct seh_frame *handler, NTSTATUS code, u32 address
     handler = (struct seh_frame *)service->ExceptionList;
   if (handler != NO_HANDLER) KiUnwindTo(handler, code);
   if (service == NULL) KeBugCheck(0x1e, address); /* KMODE_EXCEPTION_NOT_HANDLED */
+  if (CurrentSpace() != thread->ThreadsProcess) MmDetach((u32)thread->ThreadsProcess);
   KiCallUnwind(service->OpenCalls);
   ObReleaseTo(thread, service->HeldObjects);
   KiServiceAbort(service, code);
@@ -117,6 +119,7 @@ int KiDispatchUserException(KTRAP_FRAME *frame, const EXCEPTION_RECORD *record, 
 static NTSTATUS CodeOf(u32 vector) {
   switch (vector) {
   case 0: return STATUS_INTEGER_DIVIDE_BY_ZERO;
+  case 1: return STATUS_SINGLE_STEP;
   case 3: return STATUS_BREAKPOINT;
   case 6: return STATUS_ILLEGAL_INSTRUCTION;
   case 13: return STATUS_PRIVILEGED_INSTRUCTION;

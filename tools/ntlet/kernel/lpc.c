@@ -88,11 +88,7 @@ NTSTATUS NTAPI NtConnectPort(HANDLE *PortHandle, UNICODE_STRING *PortName, void 
   ENTER(NtConnectPort);
   char name[40];
   PROBE(PortHandle);
-  const OBJECT_ATTRIBUTES attributes = {sizeof attributes, NULL, PortName, 0, NULL, NULL};
-  u8 mode = CurrentThread()->PreviousMode;
-  CurrentThread()->PreviousMode = KernelMode; /* the attributes are ours; the name is checked all the same, see MmProbe */
-  NTSTATUS status = (u32)PortName < KSEG0 || mode == KernelMode ? ObCaptureName(&attributes, name, sizeof name) : STATUS_ACCESS_VIOLATION;
-  CurrentThread()->PreviousMode = mode;
+  NTSTATUS status = ObCaptureString(PortName, name, sizeof name);
   if (status != STATUS_SUCCESS) LEAVE(status);
   struct port *server = FindPort(name);
   if (server == NULL) LEAVE(STATUS_OBJECT_NAME_NOT_FOUND);

@@ -156,11 +156,10 @@ void ObCloseAll(EPROCESS *process) {
   ExFreePool(table);
 }
 
-/* An object's name as ASCII; other characters become '?', of which no file has any. */
-NTSTATUS ObCaptureName(const OBJECT_ATTRIBUTES *attributes, char *name, u32 room) {
-  if (!MmProbe(attributes, sizeof *attributes) || attributes->ObjectName == NULL) return STATUS_INVALID_PARAMETER;
-  if (!MmProbe(attributes->ObjectName, sizeof(UNICODE_STRING))) return STATUS_ACCESS_VIOLATION;
-  UNICODE_STRING text = *attributes->ObjectName;
+/* A name as ASCII; other characters become '?', of which no file has any. */
+NTSTATUS ObCaptureString(const UNICODE_STRING *string, char *name, u32 room) {
+  if (!MmProbe(string, sizeof *string)) return STATUS_ACCESS_VIOLATION;
+  UNICODE_STRING text = *string;
   u32 length = text.Length / 2;
   if (length == 0 || length >= room) return STATUS_OBJECT_NAME_INVALID;
   if (!MmProbe(text.Buffer, 2 * length)) return STATUS_ACCESS_VIOLATION;
@@ -170,6 +169,11 @@ NTSTATUS ObCaptureName(const OBJECT_ATTRIBUTES *attributes, char *name, u32 room
   }
   name[length] = 0;
   return STATUS_SUCCESS;
+}
+
+NTSTATUS ObCaptureName(const OBJECT_ATTRIBUTES *attributes, char *name, u32 room) {
+  if (!MmProbe(attributes, sizeof *attributes)) return STATUS_ACCESS_VIOLATION;
+  return attributes->ObjectName ? ObCaptureString(attributes->ObjectName, name, room) : STATUS_INVALID_PARAMETER;
 }
 
 NTSTATUS NTAPI NtClose(HANDLE Handle) {

@@ -15,9 +15,10 @@ enum {
 #define TRUTH_PORT 0xe9
 #define TRUTH_VERSION 1
 #define LONGEST 255
+#define FIRST_PROGRAM_FUNCTION 0x20000u
 
 static u32 record[LONGEST] __attribute__((aligned(1024)));
-static u32 length, sequence, lastCall, lastFunction = 0x20000;
+static u32 length, sequence, lastCall, lastFunction = FIRST_PROGRAM_FUNCTION;
 extern const u8 image_start[], image_end[];
 
 static void Begin(u32 kind, u32 generation) {
@@ -169,7 +170,6 @@ static u32 Open(u32 function, u32 esp, u32 words, const u32 *arguments) {
   call->Esp = esp;
   call->Stack = thread->Fiber;
   call->SharesReturn = 0;
-  thread->LastFunction = function;
   Begin(Enter, thread->Generation);
   Word(call->Number);
   Word(function);
@@ -271,6 +271,8 @@ static u32 DoorFunction(const struct truth_function *function) {
 
 static u32 DoorEnter(u32 function, const u32 *entry) {
   u32 shape = function >> 24, words = shape > 8 ? 8 : shape;
+  /* Only functions of programs, and not so many at once that the kernel's own calls find no room. */
+  if ((function & 0xffffff) <= FIRST_PROGRAM_FUNCTION || CurrentThread()->OpenCount >= OPEN_CALLS - 16) return 0;
   if (!MmProbe(entry, 4 + 4 * words)) return 0;
   CurrentThread()->Door = DoorDirect;
   return Open(function & 0xffffff, (u32)entry, words, entry + 1);
@@ -282,7 +284,7 @@ static void DoorUnwind(u32 esp) {
   for (u32 i = thread->OpenCount; i-- > 0;) {
     const struct open_call *call = &thread->Open[i];
     if (call->Stack != thread->Fiber) continue;
-    if (call->Function < 0x20000 || call->Esp >= esp) return;
+    if (call->Function <= FIRST_PROGRAM_FUNCTION || call->Esp >= esp) return;
     Close(thread, i, OutcomeUnwound, 0);
   }
 }
@@ -297,7 +299,11 @@ u32 TruthDoor(KTRAP_FRAME *frame) {
   case TRUTH_DOOR_LEAVE: {
     struct open_call *call = Innermost(thread, thread->Fiber);
     /* Only a call of the program's own, and the innermost: a program that errs here fails the test, not the kernel. */
-    if (call == NULL || call->Number != a || call->Function < 0x20000) return TruthAssert(__LINE__, "a program leaves a call that is not innermost"), 0;
+    if (a == 0) return 0; /* one that there was no room for */
+    if (call == NULL || call->Number != a || call->Function <= FIRST_PROGRAM_FUNCTION) {
+      TruthAssert(__LINE__, "a program leaves a call that is not innermost");
+      return 0;
+    }
     Close(thread, (u32)(call - thread->Open), OutcomeReturned, b);
     return 1;
   }
@@ -315,6 +321,7 @@ u32 TruthDoor(KTRAP_FRAME *frame) {
     End();
     return 1;
   case TRUTH_DOOR_AGAIN:
+    if (a == 0 || a > lastCall) return 0;
     Begin(Again, thread->Generation);
     Word(a);
     Word(b);

@@ -56,7 +56,7 @@ static const struct command {
   {"run", NULL, "PROGRAM [ARGUMENTS]", RunCommand},
   {"start", NULL, "PROGRAM [ARGUMENTS]", StartCommand},
   {"ps", "tasklist", "", ListProcesses},
-  {"kill", "taskkill", "PID", KillProcess},
+  {"kill", "taskkill", "PID|NAME", KillProcess},
   {"fetch", NULL, "HOST [PATH] [FILE]", FetchCommand},
   {"echo", NULL, "TEXT...", Echo},
   {"whoami", NULL, "", WhoAmI},

@@ -49,57 +49,83 @@ void FetchCommand(char *arguments) { RunByName("fetch", arguments, 0); }
 #define FIRST_LIST 0x2000u
 #define LARGEST_LIST 0x40000u
 
-/* How much there is to say changes meanwhile: more memory until it fits. */
-void ListProcesses(char *arguments) {
-  const SYSTEM_PROCESS_INFORMATION *process;
-  HANDLE output = StandardOutput();
-  void *list;
-  const u8 *at;
+/* All processes; FreeList when done. How much there is to say changes meanwhile: more memory until it fits. */
+static NTSTATUS GetList(void **list) {
   u32 size, region;
   NTSTATUS status;
 
   for (size = FIRST_LIST;; size *= 2) {
-    list = NULL;
+    *list = NULL;
     region = size;
-    status = NtAllocateVirtualMemory(NtCurrentProcess(), &list, 0, &region, MEM_RESERVE | MEM_COMMIT,
-                                     PAGE_READWRITE);
-    if (status < 0) break;
-    status = NtQuerySystemInformation(SystemProcessInformation, list, size, NULL);
-    if (status != STATUS_INFO_LENGTH_MISMATCH || size == LARGEST_LIST) break;
+    status = NtAllocateVirtualMemory(NtCurrentProcess(), list, 0, &region, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    if (status < 0) return status;
+    status = NtQuerySystemInformation(SystemProcessInformation, *list, size, NULL);
+    if (status >= 0) return status;
     region = 0;
-    NtFreeVirtualMemory(NtCurrentProcess(), &list, &region, MEM_RELEASE);
+    NtFreeVirtualMemory(NtCurrentProcess(), list, &region, MEM_RELEASE);
+    if (status != STATUS_INFO_LENGTH_MISMATCH || size == LARGEST_LIST) return status;
   }
+}
+
+static void FreeList(void *list) {
+  u32 region = 0;
+
+  NtFreeVirtualMemory(NtCurrentProcess(), &list, &region, MEM_RELEASE);
+}
+
+static const SYSTEM_PROCESS_INFORMATION *Next(const SYSTEM_PROCESS_INFORMATION *process) {
+  return process->NextEntryOffset ? (const void *)((const u8 *)process + process->NextEntryOffset) : NULL;
+}
+
+void ListProcesses(char *arguments) {
+  const SYSTEM_PROCESS_INFORMATION *process;
+  HANDLE output = StandardOutput();
+  void *list;
+  NTSTATUS status = GetList(&list);
+
   if (status < 0) {
     PrintStatus(output, "processes", status);
-  } else {
-    Print(output, "   pid  parent  threads  name\r\n");
-    for (at = list;; at += process->NextEntryOffset) {
-      process = (const SYSTEM_PROCESS_INFORMATION *)at;
-      Print(output, "%6u  %6u  %7u  ", process->UniqueProcessId, process->InheritedFromUniqueProcessId,
-            process->NumberOfThreads);
-      if (process->ImageName.Buffer) Print(output, "%Z\r\n", &process->ImageName);
-      else Print(output, "(system)\r\n");
-      if (!process->NextEntryOffset) break;
-    }
+    return;
   }
-  if (list) {
-    region = 0;
-    NtFreeVirtualMemory(NtCurrentProcess(), &list, &region, MEM_RELEASE);
+  Print(output, "   pid  parent  threads  name\r\n");
+  for (process = list; process; process = Next(process)) {
+    Print(output, "%6u  %6u  %7u  ", process->UniqueProcessId, process->InheritedFromUniqueProcessId,
+          process->NumberOfThreads);
+    if (process->ImageName.Buffer) Print(output, "%Z\r\n", &process->ImageName);
+    else Print(output, "(system)\r\n");
   }
+  FreeList(list);
+}
+
+/* The id of the first process of that name; 0 if there is none. */
+static u32 FindByName(const char *name) {
+  const SYSTEM_PROCESS_INFORMATION *process;
+  char text[32];
+  void *list;
+  u32 id = 0;
+
+  if (GetList(&list) < 0) return 0;
+  for (process = list; process && !id; process = Next(process)) {
+    if (!process->ImageName.Buffer) continue;
+    WideToAscii(&process->ImageName, text, sizeof text);
+    if (!stricmp(text, name)) id = process->UniqueProcessId;
+  }
+  FreeList(list);
+  return id;
 }
 
 void KillProcess(char *arguments) {
   HANDLE output = StandardOutput(), process;
   OBJECT_ATTRIBUTES attributes;
   CLIENT_ID id = {0, 0};
-  char *word = Require(&arguments, "a pid");
+  char *word = Require(&arguments, "a pid or a name");
   NTSTATUS status;
 
-  /* taskkill's switches, /pid and /f, say nothing new here. */
-  while (word && word[0] == '/') word = Require(&arguments, "a pid");
+  /* taskkill's switches, /pid, /im and /f, say nothing new here. */
+  while (word && word[0] == '/') word = Require(&arguments, "a pid or a name");
   if (!word) return;
-  if (!ParseNumber(word, &id.UniqueProcess)) {
-    Print(output, "'%s' is not a pid.\r\n", word);
+  if (!ParseNumber(word, &id.UniqueProcess) && !(id.UniqueProcess = FindByName(word))) {
+    Print(output, "'%s' is neither a pid nor the name of a process.\r\n", word);
     return;
   }
   InitializeObjectAttributes(&attributes, NULL, 0);

@@ -1,0 +1,106 @@
+/*
+ * fuzz [ROUNDS [SEED]]: system calls with arbitrary numbers and arguments, in processes of their own. Whatever a program
+ * does, the kernel must go on; if it does not, an assert or a stop code is in the ground truth.
+ */
+#include "../user.h"
+
+#define CALLS 400u
+#define SERVICES 0x11cu
+
+static u32 state;
+
+static u32 Random(void) {
+  state ^= state << 13;
+  state ^= state >> 17;
+  state ^= state << 5;
+  return state;
+}
+
+static u32 Below(u32 limit) { return Random() % limit; }
+
+/* `int 2Eh`, as ntdll's stubs do, but with whatever stands at `arguments`. */
+static u32 RawCall(u32 number, const u32 *arguments) {
+  u32 result;
+  __asm__ volatile("int $0x2e" : "=a"(result) : "0"(number), "d"(arguments) : "ecx", "memory");
+  return result;
+}
+
+static u8 room[4096];
+
+/* Something that an argument may be: a number, a handle, a good address, one at the edge of what is there, or a bad one. */
+static u32 Argument(void) {
+  switch (Below(10)) {
+  case 0: return 0;
+  case 1: return Below(16);
+  case 2: return 4 * Below(24);
+  case 3: return (u32)-1 - Below(3);
+  case 4:
+  case 5:
+  case 6: return (u32)room + 4 * Below(1000);
+  case 7: return 0x80400000u + Below(0x20000);
+  case 8: return 0x7ffdf000u + Below(0x21000);
+  default: return Random();
+  }
+}
+
+/* What would end the test itself, reach other processes, or write over what others say on the console: NtShutdownSystem,
+   NtOpenProcess, NtOpenThread, NtDisplayString. */
+static u8 IsLeftOut(u32 number) { return number == 0xf9 || number == 0x7a || number == 0x80 || number == 0x43; }
+
+static u32 NTAPI Calls(void *argument) {
+  u32 arguments[17];
+  (void)argument;
+  for (u32 i = 0; i < CALLS; i++) {
+    u32 number = Below(SERVICES + 4), kind = Below(40);
+    if (kind == 0) number = 0x1000 + Below(0x29c);
+    if (kind == 1) number = Random();
+    if (IsLeftOut(number & 0xfff)) continue;
+    for (u32 j = 0; j < COUNT(arguments); j++) arguments[j] = Argument();
+    for (u32 j = 0; j < 64; j++) ((u32 *)room)[Below(1024)] = Argument();
+    /* The arguments themselves may be out of reach. */
+    RawCall(number, Below(50) ? arguments : (const u32 *)Argument());
+  }
+  return 0;
+}
+
+/* In a process of its own, with two threads, so that one pulls away what the other uses. */
+static i32 Child(u32 seed) {
+  HANDLE thread;
+  state = seed | 1;
+  RtlCreateUserThread(NtCurrentProcess(), 0, 0, Calls, NULL, &thread, NULL);
+  return (i32)Calls(NULL);
+}
+
+i32 program_main(const char *commandLine) {
+  static const HANDLE none[3];
+  char line[128], *rest = line, *word;
+  u32 rounds = 20, seed = 1, ended = 0;
+  Format(line, sizeof line, "%s", commandLine);
+  NextWord(&rest);
+  word = NextWord(&rest);
+  if (word && stricmp(word, "child") == 0) {
+    word = NextWord(&rest);
+    if (word) ParseNumber(word, &seed);
+    return Child(seed);
+  }
+  if ((word && !ParseNumber(word, &rounds)) || ((word = NextWord(&rest)) && !ParseNumber(word, &seed))) {
+    Print(StandardOutput(), "usage: fuzz [ROUNDS [SEED]]\n");
+    return 1;
+  }
+  for (u32 i = 0; i < rounds; i++) {
+    LARGE_INTEGER patience = -MILLISECONDS(200);
+    HANDLE process;
+    Format(line, sizeof line, "fuzz child %u", (seed + i) * 2654435761u);
+    NTSTATUS status = RunProgram("C:\\WINNT\\system32\\fuzz.exe", line, none, &process, NULL);
+    if (status != STATUS_SUCCESS) {
+      PrintStatus(StandardOutput(), "fuzz", status);
+      return 1;
+    }
+    /* Most end by themselves, in one way or another; some wait for ever. */
+    if (NtWaitForSingleObject(process, 0, &patience) == STATUS_SUCCESS) ended++;
+    NtTerminateProcess(process, STATUS_CONTROL_C_EXIT);
+    WaitForProcess(process);
+  }
+  Print(StandardOutput(), "fuzz: %u processes, %u of them ended by themselves\n", rounds, ended);
+  return 0;
+}
