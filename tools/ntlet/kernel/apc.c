@@ -22,7 +22,11 @@ void KiInsertUserApc(ETHREAD *thread, PKNORMAL_ROUTINE routine, void *context, v
 
 /* The thread will run KiUserApcDispatcher, which calls the routine and goes back to where it is now by NtContinue. */
 static void Deliver(ETHREAD *thread, KTRAP_FRAME *frame) {
-  struct { PKNORMAL_ROUTINE Routine; void *Context, *Argument1, *Argument2; CONTEXT TheContext; } *on;
+  struct {
+    PKNORMAL_ROUTINE Routine;
+    void *Context, *Argument1, *Argument2;
+    CONTEXT TheContext;
+  } * on;
   KAPC *apc = CONTAINER(thread->ApcState.ApcListHead[UserMode].Flink, KAPC, ApcListEntry);
   RemoveEntryList(&apc->ApcListEntry);
   thread->ApcState.UserApcPending = 0;
@@ -56,7 +60,8 @@ void KiReturnToUser(KTRAP_FRAME *frame) {
   }
 }
 
-NTSTATUS NTAPI NtQueueApcThread(HANDLE ThreadHandle, PKNORMAL_ROUTINE Routine, void *Context, void *Argument1, void *Argument2) {
+NTSTATUS NTAPI NtQueueApcThread(HANDLE ThreadHandle, PKNORMAL_ROUTINE Routine, void *Context, void *Argument1,
+                                void *Argument2) {
   ENTER(NtQueueApcThread);
   ETHREAD *thread;
   NTSTATUS status = ObReferenceByHandle(ThreadHandle, PsThreadType, (void **)&thread);
@@ -79,10 +84,13 @@ NTSTATUS NTAPI NtTestAlert(void) {
 /* ---- Callbacks ---- */
 
 /* What KiCallUserMode keeps on the stack, below the registers. */
-struct callback_save { u32 InitialStack, CallbackStack, TrapFrame, OpenCalls, HeldObjects, Unused[3]; };
+struct callback_save {
+  u32 InitialStack, CallbackStack, TrapFrame, OpenCalls, HeldObjects, Unused[3];
+};
 _Static_assert(sizeof(struct callback_save) == 32, "CALLBACK_SAVE in trap.S");
 
-/* KiCallUserMode: the rest of this kernel stack serves the callback as if it were a whole one. Returns its trap frame. */
+/* KiCallUserMode: the rest of this kernel stack serves the callback as if it were a whole one. Returns its trap
+   frame. */
 KTRAP_FRAME *KiEnterCallback(struct callback_save *save, u32 userEsp) {
   ETHREAD *thread = CurrentThread();
   save->InitialStack = thread->InitialStack;
@@ -154,13 +162,17 @@ NTSTATUS NTAPI NtGdiFlush(void) {
 
 /* ---- PsConvertToGuiThread: see trap.S ---- */
 
-static u32 conversionCall(ETHREAD *thread) { return thread->OpenCount ? thread->Open[thread->OpenCount - 1].Number : 0; }
+static u32 conversionCall(ETHREAD *thread) {
+  return thread->OpenCount ? thread->Open[thread->OpenCount - 1].Number : 0;
+}
 
-/* Copies the stack from `esp` up to a large one, and makes that the thread's. Returns how far it has moved, 0: not at all. */
+/* Copies the stack from `esp` up to a large one, and makes that the thread's. Returns how far it has moved, 0: not
+   at all. */
 u32 KiExchangeStack(u32 esp, KTRAP_FRAME *frame) {
   ETHREAD *thread = CurrentThread();
   KiCallEnter(FnPsConvertToGuiThread, (u32 *)esp, 0, NULL);
-  u32 top = thread->LargeStack || thread->CallbackStack ? 0 : MmAllocateStack(1), old = thread->StackBase, used = old - esp;
+  u32 top = thread->LargeStack || thread->CallbackStack ? 0 : MmAllocateStack(1), old = thread->StackBase,
+      used = old - esp;
   if (top == 0) return 0;
   memcpy((void *)(top - used), (void *)esp, used);
   thread->TrapFrame = (KTRAP_FRAME *)((u32)frame + (top - old));

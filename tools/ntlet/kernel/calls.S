@@ -50,7 +50,7 @@ RtlFillMemoryUlong:
 1:ret $12
 
 /* u32 KiTrackedCall(number, function, words, arguments, ecx, edx): calls a function that cannot tell the truth about
-   itself, and does it in its place. */
+   itself, and does it in its place. With no words on the stack it is a fastcall one. */
 .global KiTrackedCall
 KiTrackedCall:
   push %ebp
@@ -66,8 +66,15 @@ KiTrackedCall:
   mov 20(%ebp), %esi
   rep movsl
   lea -4(%esp), %eax
-  push 20(%ebp)
-  push 16(%ebp)
+  /* What it is told to have for arguments: those on the stack, or for fastcall ECX and EDX. */
+  mov 20(%ebp), %ecx
+  mov 16(%ebp), %edx
+  test %edx, %edx
+  jnz 1f
+  lea 24(%ebp), %ecx
+  mov $2, %edx
+1:push %ecx
+  push %edx
   push %eax
   push 8(%ebp)
   call KiCallEnter

@@ -1,6 +1,6 @@
 /*
- * The two serial consoles. The interrupt only collects what is typed; lines are edited and echoed when somebody reads, so
- * that a password typed ahead is not shown.
+ * The two serial consoles. The interrupt only collects what is typed; lines are edited and echoed when somebody
+ * reads, so that a password typed ahead is not shown.
  */
 #include "ke.h"
 
@@ -11,9 +11,9 @@
 static struct console {
   u16 Port;
   u8 Echo, LastWritten, LastRead;
-  u32 Head, Tail;  /* of Raw: what was typed and nobody has read */
-  u32 Length;      /* of Line: being edited */
-  u32 Given;       /* of a finished line: given to readers already */
+  u32 Head, Tail; /* of Raw: what was typed and nobody has read */
+  u32 Length;     /* of Line: being edited */
+  u32 Given;      /* of a finished line: given to readers already */
   u8 Finished;
   KEVENT Typed;
   u8 Raw[RAW], Line[LINE];

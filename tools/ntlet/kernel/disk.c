@@ -4,10 +4,15 @@
 static struct file_node *files;
 #define LARGEST 0x10000u /* of a file */
 
-struct initial { const char *Name; const u8 *Data, *End; };
+struct initial {
+  const char *Name;
+  const u8 *Data, *End;
+};
 extern const struct initial IoInitialFiles[], IoInitialFilesEnd[];
 
-struct file_node *DiskFirst(void) { return files; }
+struct file_node *DiskFirst(void) {
+  return files;
+}
 
 struct file_node *IoFindFile(const char *path) {
   for (struct file_node *node = files; node; node = node->Next)
@@ -39,7 +44,7 @@ void DiskInitialize(void) {
 }
 
 NTSTATUS DiskCreate(const char *path, struct file_node **node) {
-  if (strlen(path) >= sizeof (*node)->Name) return STATUS_OBJECT_NAME_INVALID;
+  if (strlen(path) >= sizeof(*node)->Name) return STATUS_OBJECT_NAME_INVALID;
   *node = Append(path);
   return *node ? STATUS_SUCCESS : STATUS_DISK_FULL;
 }

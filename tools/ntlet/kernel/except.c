@@ -83,7 +83,8 @@ void KiFrameToContext(const KTRAP_FRAME *frame, CONTEXT *context) {
   context->SegCs = R3_CODE;
   context->Edi = frame->Edi, context->Esi = frame->Esi, context->Ebx = frame->Ebx;
   context->Edx = frame->Edx, context->Ecx = frame->Ecx, context->Eax = frame->Eax;
-  context->Ebp = frame->Ebp, context->Eip = frame->Eip, context->EFlags = frame->EFlags, context->Esp = frame->HardwareEsp;
+  context->Ebp = frame->Ebp, context->Eip = frame->Eip, context->EFlags = frame->EFlags,
+  context->Esp = frame->HardwareEsp;
 }
 
 /* Only into the frame of a service that leaves by KiExitToFrame, which fetches EDX from where this puts it. */
@@ -98,7 +99,12 @@ void KiContextToFrame(const CONTEXT *context, KTRAP_FRAME *frame) {
 
 /* Sends the thread to KiUserExceptionDispatcher with the record and the context in which it happened. 0: no stack. */
 int KiDispatchUserException(KTRAP_FRAME *frame, const EXCEPTION_RECORD *record, const CONTEXT *context) {
-  struct { EXCEPTION_RECORD *Record; CONTEXT *Context; EXCEPTION_RECORD TheRecord; CONTEXT TheContext; } *on;
+  struct {
+    EXCEPTION_RECORD *Record;
+    CONTEXT *Context;
+    EXCEPTION_RECORD TheRecord;
+    CONTEXT TheContext;
+  } * on;
   u32 esp = context ? context->Esp : frame->HardwareEsp;
   on = (void *)((esp - sizeof *on) & ~3u);
   TruthEvent(EventException, (u32)record->ExceptionCode, (u32)record->ExceptionAddress);
@@ -156,7 +162,8 @@ void KiTrap(KTRAP_FRAME *frame, u32 vector) {
     record.ExceptionInformation[0] = frame->ErrCode >> 1 & 1;
     record.ExceptionInformation[1] = address;
   }
-  if (!KiDispatchUserException(frame, &record, NULL)) PspTerminateProcess(CurrentThread()->ThreadsProcess, record.ExceptionCode);
+  if (!KiDispatchUserException(frame, &record, NULL))
+    PspTerminateProcess(CurrentThread()->ThreadsProcess, record.ExceptionCode);
 }
 
 /* ---- Services ---- */

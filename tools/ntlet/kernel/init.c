@@ -10,7 +10,8 @@ extern void ObInitialize(void);
 #define SHADOW_SERVICES 0x29bu
 static const void *serviceTable[SERVICES], *shadowTable[SHADOW_SERVICES];
 static u8 argumentTable[SERVICES], shadowArguments[SHADOW_SERVICES];
-KSERVICE_TABLE_DESCRIPTOR KeServiceDescriptorTable[2] = {{serviceTable, NULL, SERVICES, argumentTable}, {NULL, NULL, 0, NULL}};
+KSERVICE_TABLE_DESCRIPTOR KeServiceDescriptorTable[2] = {{serviceTable, NULL, SERVICES, argumentTable},
+                                                         {NULL, NULL, 0, NULL}};
 KSERVICE_TABLE_DESCRIPTOR KeServiceDescriptorTableShadow[2] = {{serviceTable, NULL, SERVICES, argumentTable},
                                                                {shadowTable, NULL, SHADOW_SERVICES, shadowArguments}};
 
@@ -23,12 +24,16 @@ static NTSTATUS KiNotImplemented(void) {
 static void InitializeServices(void) {
   for (u32 i = 0; i < SERVICES; i++) serviceTable[i] = KiNotImplemented;
   for (u32 i = 0; i < SHADOW_SERVICES; i++) shadowTable[i] = KiNotImplemented;
-#define SERVICE(number, name, words) \
-  extern void name##_(void) __asm__(#name); serviceTable[number] = name##_; argumentTable[number] = 4 * (words);
+#define SERVICE(number, name, words)                                                                                   \
+  extern void name##_(void) __asm__(#name);                                                                            \
+  serviceTable[number] = name##_;                                                                                      \
+  argumentTable[number] = 4 * (words);
 #include "services.h"
 #undef SERVICE
-#define SERVICE(number, name, words) \
-  extern void name##_(void) __asm__(#name); shadowTable[number & 0xfff] = name##_; shadowArguments[number & 0xfff] = 4 * (words);
+#define SERVICE(number, name, words)                                                                                   \
+  extern void name##_(void) __asm__(#name);                                                                            \
+  shadowTable[number & 0xfff] = name##_;                                                                               \
+  shadowArguments[number & 0xfff] = 4 * (words);
 #include "shadow.h"
 #undef SERVICE
 }
@@ -36,7 +41,11 @@ static void InitializeServices(void) {
 /* ---- Descriptor tables: XP's selectors ---- */
 
 static u64 gdt[16] __attribute__((aligned(16)));
-static struct { u16 Low, Selector; u8 Zero, Type; u16 High; } idt[256] __attribute__((aligned(16)));
+static struct {
+  u16 Low, Selector;
+  u8 Zero, Type;
+  u16 High;
+} idt[256] __attribute__((aligned(16)));
 u32 KiTss[26];
 static u32 sysenterStack[16];
 
@@ -58,7 +67,10 @@ static void Gate(u32 vector, const void *handler, u8 type) {
 static void WriteMsr(u32 msr, u32 value) { __asm__ volatile("wrmsr" ::"c"(msr), "a"(value), "d"(0)); }
 
 static void InitializeProcessor(void) {
-  struct { u16 Limit; u32 Base; } __attribute__((packed)) pointer;
+  struct {
+    u16 Limit;
+    u32 Base;
+  } __attribute__((packed)) pointer;
   gdt[R0_CODE >> 3] = Descriptor(0, 0xfffff, 0x9b, 0xc);
   gdt[R0_DATA >> 3] = Descriptor(0, 0xfffff, 0x93, 0xc);
   gdt[R3_CODE >> 3] = Descriptor(0, 0xfffff, 0xfb, 0xc);
@@ -69,7 +81,8 @@ static void InitializeProcessor(void) {
   pointer.Limit = sizeof gdt - 1;
   pointer.Base = (u32)gdt;
   __asm__ volatile("lgdt %0\n ljmp $8, $1f\n 1:" ::"m"(pointer));
-  __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %1, %%ss\n mov %2, %%fs\n mov %3, %%gs\n ltr %w4" ::"r"(R3_DATA), "r"(R0_DATA), "r"(R0_PCR), "r"(0), "r"(0x28));
+  __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %1, %%ss\n mov %2, %%fs\n mov %3, %%gs\n ltr %w4" ::"r"(R3_DATA),
+                   "r"(R0_DATA), "r"(R0_PCR), "r"(0), "r"(0x28));
   KiTss[2] = R0_DATA;
   KiTss[25] = sizeof KiTss << 16; /* no I/O permission map */
   /* Stubs are 32 bytes apart. A program may use breakpoints, the debug service and the system service. */
@@ -89,7 +102,11 @@ static u8 pcrPage[PAGE] __attribute__((aligned(4096))), sharedPage[PAGE] __attri
 static u32 highTable[1024] __attribute__((aligned(4096)));
 
 /* DBGKD_GET_VERSION64 and the head of KDDEBUGGER_DATA64 (wdbgexts.h): how tools find the kernel's lists. */
-static struct { u64 List[2]; u32 Tag, Size; u64 KernBase, Unused[5], PsLoadedModuleList, PsActiveProcessHead; } debuggerData;
+static struct {
+  u64 List[2];
+  u32 Tag, Size;
+  u64 KernBase, Unused[5], PsLoadedModuleList, PsActiveProcessHead;
+} debuggerData;
 static LIST_ENTRY debuggerList;
 static struct {
   u16 MajorVersion, MinorVersion;

@@ -2,7 +2,8 @@
 #include "io.h"
 #include "nic.h"
 
-#define PROBE(pointer) if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
+#define PROBE(pointer)                                                                                                 \
+  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
 #define NAME_ROOM 112
 extern void DiskInitialize(void);
 
@@ -26,9 +27,13 @@ static const char *After(const char *name, const char *prefix) {
 
 /* Symbolic links, as \?? has them: what the name stands for, or NULL. */
 static const char *LinkTarget(const char *name, const char **rest) {
-  static const struct { const char *Link, *Target; } links[] = {
-      {"\\??\\C:", "\\Device\\HarddiskVolume1"}, {"\\??\\COM1", "\\Device\\Serial0"},
-      {"\\??\\COM2", "\\Device\\Serial1"},       {"\\??\\PIPE", "\\Device\\NamedPipe"},
+  static const struct {
+    const char *Link, *Target;
+  } links[] = {
+      {"\\??\\C:", "\\Device\\HarddiskVolume1"},
+      {"\\??\\COM1", "\\Device\\Serial0"},
+      {"\\??\\COM2", "\\Device\\Serial1"},
+      {"\\??\\PIPE", "\\Device\\NamedPipe"},
   };
   for (u32 i = 0; i < sizeof links / sizeof *links; i++)
     if ((*rest = After(name, links[i].Link)) != NULL) return links[i].Target;
@@ -123,7 +128,8 @@ static NTSTATUS Open(const char *name, u32 disposition, u32 options, FILE_OBJECT
   return *result ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
-extern NTSTATUS NTAPI ZwCreateFile(HANDLE *, u32, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, LARGE_INTEGER *, u32, u32, u32, u32, void *, u32);
+extern NTSTATUS NTAPI ZwCreateFile(HANDLE *, u32, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, LARGE_INTEGER *, u32, u32,
+                                   u32, u32, void *, u32);
 
 NTSTATUS NTAPI NtCreateFile(HANDLE *FileHandle, u32 Access, OBJECT_ATTRIBUTES *Attributes, IO_STATUS_BLOCK *Iosb,
                             LARGE_INTEGER *AllocationSize, u32 FileAttributes, u32 Share, u32 Disposition, u32 Options,
@@ -146,7 +152,8 @@ NTSTATUS NTAPI NtCreateFile(HANDLE *FileHandle, u32 Access, OBJECT_ATTRIBUTES *A
     while (*rest) wide[n++] = (u8)*rest++;
     UNICODE_STRING text = {(u16)(2 * n), (u16)(2 * n), wide};
     OBJECT_ATTRIBUTES through = {sizeof through, NULL, &text, Attributes->Attributes, NULL, NULL};
-    LEAVE(ZwCreateFile(FileHandle, Access, &through, Iosb, AllocationSize, FileAttributes, Share, Disposition, Options, EaBuffer, EaLength));
+    LEAVE(ZwCreateFile(FileHandle, Access, &through, Iosb, AllocationSize, FileAttributes, Share, Disposition, Options,
+                       EaBuffer, EaLength));
   }
   status = Open(name, Disposition, Options, &file, &information);
   if (status == STATUS_SUCCESS) {
@@ -158,7 +165,8 @@ NTSTATUS NTAPI NtCreateFile(HANDLE *FileHandle, u32 Access, OBJECT_ATTRIBUTES *A
 }
 
 /* A service that calls another one directly: not through the dispatcher, and with the caller's previous mode. */
-NTSTATUS NTAPI NtOpenFile(HANDLE *FileHandle, u32 Access, OBJECT_ATTRIBUTES *Attributes, IO_STATUS_BLOCK *Iosb, u32 Share, u32 Options) {
+NTSTATUS NTAPI NtOpenFile(HANDLE *FileHandle, u32 Access, OBJECT_ATTRIBUTES *Attributes, IO_STATUS_BLOCK *Iosb,
+                          u32 Share, u32 Options) {
   ENTER(NtOpenFile);
   LEAVE(NtCreateFile(FileHandle, Access, Attributes, Iosb, NULL, 0, Share, FILE_OPEN, Options, NULL, 0));
 }
@@ -192,8 +200,8 @@ static NTSTATUS Finish(FILE_OBJECT *file, NTSTATUS status, const struct request 
   return status;
 }
 
-NTSTATUS NTAPI NtReadFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext, IO_STATUS_BLOCK *Iosb,
-                          void *Buffer, u32 Length, LARGE_INTEGER *ByteOffset, u32 *Key) {
+NTSTATUS NTAPI NtReadFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext,
+                          IO_STATUS_BLOCK *Iosb, void *Buffer, u32 Length, LARGE_INTEGER *ByteOffset, u32 *Key) {
   ENTER(NtReadFile);
   FILE_OBJECT *file;
   u32 done = 0;
@@ -214,8 +222,8 @@ NTSTATUS NTAPI NtReadFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE ApcR
   LEAVE(Finish(file, status, &request, done));
 }
 
-NTSTATUS NTAPI NtWriteFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext, IO_STATUS_BLOCK *Iosb,
-                           const void *Buffer, u32 Length, LARGE_INTEGER *ByteOffset, u32 *Key) {
+NTSTATUS NTAPI NtWriteFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext,
+                           IO_STATUS_BLOCK *Iosb, const void *Buffer, u32 Length, LARGE_INTEGER *ByteOffset, u32 *Key) {
   ENTER(NtWriteFile);
   FILE_OBJECT *file;
   u32 done = 0, offset;
@@ -241,13 +249,15 @@ NTSTATUS NTAPI NtWriteFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE Apc
   LEAVE(Finish(file, status, &request, done));
 }
 
-static NTSTATUS Control(HANDLE handle, FILE_OBJECT *file, u32 code, u8 *in, u32 inLength, u8 *out, u32 outLength, u32 *done) {
+static NTSTATUS Control(HANDLE handle, FILE_OBJECT *file, u32 code, u8 *in, u32 inLength, u8 *out, u32 outLength,
+                        u32 *done) {
   const struct device *device = file->DeviceObject;
   char host[64];
   NTSTATUS status;
   *done = 0;
   if (device->Kind == DeviceStress) return StressControl(handle, code, (u32 *)in, inLength, out, outLength, done);
-  if (device->Kind == DeviceConsole && code == IOCTL_CONSOLE_ECHO && inLength >= 1) return ConEcho(device->Unit, in[0]), STATUS_SUCCESS;
+  if (device->Kind == DeviceConsole && code == IOCTL_CONSOLE_ECHO && inLength >= 1)
+    return ConEcho(device->Unit, in[0]), STATUS_SUCCESS;
   if (device->Kind != DeviceNet) return STATUS_INVALID_DEVICE_REQUEST;
   if (code == IOCTL_NET_RESOLVE && outLength >= 4) {
     if (inLength == 0 || inLength >= sizeof host) return STATUS_INVALID_PARAMETER;
@@ -257,12 +267,14 @@ static NTSTATUS Control(HANDLE handle, FILE_OBJECT *file, u32 code, u8 *in, u32 
     if ((status = NicResolve(host, address)) == STATUS_SUCCESS) memcpy(out, address, *done = 4);
     return status;
   }
-  if (code == IOCTL_NET_EXCHANGE && inLength >= 6) return NicExchange(in, (u16)(in[4] << 8 | in[5]), in + 6, inLength - 6, out, outLength, done);
+  if (code == IOCTL_NET_EXCHANGE && inLength >= 6)
+    return NicExchange(in, (u16)(in[4] << 8 | in[5]), in + 6, inLength - 6, out, outLength, done);
   return STATUS_INVALID_DEVICE_REQUEST;
 }
 
 NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext,
-                                     IO_STATUS_BLOCK *Iosb, u32 Code, void *Input, u32 InputLength, void *Output, u32 OutputLength) {
+                                     IO_STATUS_BLOCK *Iosb, u32 Code, void *Input, u32 InputLength, void *Output,
+                                     u32 OutputLength) {
   ENTER(NtDeviceIoControlFile);
   FILE_OBJECT *file;
   u32 done;
@@ -302,8 +314,9 @@ static NTSTATUS NextEntry(FILE_OBJECT *file, FILE_DIRECTORY_INFORMATION *entry, 
   return STATUS_NO_MORE_FILES;
 }
 
-NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext, IO_STATUS_BLOCK *Iosb,
-                                    void *Information, u32 Length, u32 Class, u8 ReturnSingleEntry, UNICODE_STRING *Pattern, u8 RestartScan) {
+NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext,
+                                    IO_STATUS_BLOCK *Iosb, void *Information, u32 Length, u32 Class,
+                                    u8 ReturnSingleEntry, UNICODE_STRING *Pattern, u8 RestartScan) {
   ENTER(NtQueryDirectoryFile);
   FILE_OBJECT *file;
   u32 done = 0;
@@ -318,7 +331,8 @@ NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PKNORMAL_RO
   LEAVE(Finish(file, status, &request, done));
 }
 
-NTSTATUS NTAPI NtQueryInformationFile(HANDLE FileHandle, IO_STATUS_BLOCK *Iosb, void *Information, u32 Length, u32 Class) {
+NTSTATUS NTAPI NtQueryInformationFile(HANDLE FileHandle, IO_STATUS_BLOCK *Iosb, void *Information, u32 Length,
+                                      u32 Class) {
   ENTER(NtQueryInformationFile);
   FILE_OBJECT *file;
   FILE_STANDARD_INFORMATION *standard = Information;
@@ -343,7 +357,8 @@ NTSTATUS NTAPI NtDeleteFile(OBJECT_ATTRIBUTES *Attributes) {
   const char *rest;
   NTSTATUS status = ObCaptureName(Attributes, name, sizeof name);
   if (status != STATUS_SUCCESS) LEAVE(status);
-  struct file_node *node = (rest = After(name, "\\??\\C:")) || (rest = After(name, "\\Device\\HarddiskVolume1")) ? IoFindFile(rest) : NULL;
+  struct file_node *node =
+      (rest = After(name, "\\??\\C:")) || (rest = After(name, "\\Device\\HarddiskVolume1")) ? IoFindFile(rest) : NULL;
   if (node == NULL) LEAVE(STATUS_OBJECT_NAME_NOT_FOUND);
   /* The programs that came with the system stay: without them it could not go on. */
   if (node->Constant) LEAVE(STATUS_ACCESS_DENIED);

@@ -155,8 +155,8 @@ NTSTATUS KeWaitForSingleObject(DISPATCHER_HEADER *object, u8 alertable, u32 tick
   }
 }
 
-/* A timeout in NT's form (units of 100 ns; negative: from now; NULL: for ever) in ticks, rounded up. Absolute times count
-   from the start of the machine. */
+/* A timeout in NT's form (units of 100 ns; negative: from now; NULL: for ever) in ticks, rounded up. Absolute
+   times count from the start of the machine. */
 u32 KiTimeoutTicks(const LARGE_INTEGER *timeout) {
   if (timeout == NULL) return FOREVER;
   i64 value = *timeout;

@@ -11,11 +11,27 @@
 
 /* Single instructions */
 static inline void outb(u16 port, u8 value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
-static inline u8 inb(u16 port) { u8 v; __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port)); return v; }
-static inline u32 rdtsc(void) { u32 a, d; __asm__ volatile("rdtsc" : "=a"(a), "=d"(d)); return a; }
+static inline u8 inb(u16 port) {
+  u8 v;
+  __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+  return v;
+}
+static inline u32 rdtsc(void) {
+  u32 a, d;
+  __asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
+  return a;
+}
 static inline void invlpg(u32 address) { __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory"); }
-static inline u32 ReadCr2(void) { u32 v; __asm__ volatile("mov %%cr2, %0" : "=r"(v)); return v; }
-static inline u32 ReadCr3(void) { u32 v; __asm__ volatile("mov %%cr3, %0" : "=r"(v)); return v; }
+static inline u32 ReadCr2(void) {
+  u32 v;
+  __asm__ volatile("mov %%cr2, %0" : "=r"(v));
+  return v;
+}
+static inline u32 ReadCr3(void) {
+  u32 v;
+  __asm__ volatile("mov %%cr3, %0" : "=r"(v));
+  return v;
+}
 static inline void WriteCr3(u32 v) { __asm__ volatile("mov %0, %%cr3" ::"r"(v) : "memory"); }
 
 /* rtl.c */
@@ -38,7 +54,13 @@ u32 DbgPrint(const char *format, ...);
 enum { OutcomeReturned = 1, OutcomeUnwound, OutcomeNoReturn, OutcomeKilled, OutcomePending };
 enum { DoorDirect, DoorSysenter, DoorInt2e, DoorZw, DoorJump };
 enum { EventApc = 1, EventException, EventStackSwitch, EventCallback, EventFiber };
-enum { FnPsConvertToGuiThread = 0x10000, FnKeUserModeCallback, FnDbgPrint, FnInterlockedExchange, FnRtlFillMemoryUlong };
+enum {
+  FnPsConvertToGuiThread = 0x10000,
+  FnKeUserModeCallback,
+  FnDbgPrint,
+  FnInterlockedExchange,
+  FnRtlFillMemoryUlong
+};
 void TruthBoot(void);
 void TruthProcessStart(EPROCESS *process, u32 parent);
 void TruthProcessEnd(EPROCESS *process);
@@ -70,8 +92,8 @@ enum service_words {
 #undef SERVICE
 };
 /* First in a service: tells the truth of it. The frame pointer leads to the return address and the arguments. */
-#define ENTER(name)                                                                                   \
-  u32 *const entry_ = (u32 *)__builtin_frame_address(0) + 1;                                          \
+#define ENTER(name)                                                                                                    \
+  u32 *const entry_ = (u32 *)__builtin_frame_address(0) + 1;                                                           \
   const u32 call_ = KiCallEnter(Number##name, entry_, Words##name, entry_ + 1)
 #define LEAVE(status) return KiCallLeave(call_, (status))
 
@@ -120,7 +142,7 @@ NTSTATUS NTAPI KeUserModeCallback(u32 api, const void *input, u32 length, void *
 void MmInitialize(void);
 void *ExAllocatePool(u32 bytes); /* zeroed; NULL if there is none */
 void ExFreePool(void *block);
-u32 MmAllocateStack(int large);  /* the stack's top */
+u32 MmAllocateStack(int large); /* the stack's top */
 void MmFreeStack(u32 top, int large);
 u32 MmStackSize(int large);
 int MmCreateAddressSpace(EPROCESS *process);
@@ -128,7 +150,7 @@ void MmDeleteAddressSpace(EPROCESS *process);
 int MmCloneAddressSpace(EPROCESS *from, EPROCESS *to);
 u32 MmAddRegion(EPROCESS *process, u32 base, u32 bytes); /* base 0: anywhere; 0 if there is no room */
 int MmRemoveRegion(EPROCESS *process, u32 base);
-int MmFault(u32 address); /* in the current space; 0: no such page */
+int MmFault(u32 address);                    /* in the current space; 0: no such page */
 int MmProbe(const void *address, u32 bytes); /* in the current space */
 int MmProbeFor(EPROCESS *process, const void *address, u32 bytes);
 u32 MmAttach(EPROCESS *process); /* its address space until MmDetach(what it returned) */
@@ -175,7 +197,9 @@ struct file_node {
   LARGE_INTEGER Changed; /* NT's time */
   u8 Constant, Deleted;
 };
-struct section { struct file_node *File; };
+struct section {
+  struct file_node *File;
+};
 void IoInitialize(void);
 void IoCloseFile(FILE_OBJECT *file);
 void IoDeleteFile(FILE_OBJECT *file);

@@ -4,7 +4,8 @@
  */
 #include "ke.h"
 
-#define PROBE(pointer) if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
+#define PROBE(pointer)                                                                                                 \
+  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
 
 /* A message on its way. It lives in the pool; the client's thread owns it, and lets it go when it is killed. */
 struct port_request {
@@ -63,7 +64,8 @@ void LpcCancelThread(ETHREAD *thread) {
   ExFreePool(request);
 }
 
-NTSTATUS NTAPI NtCreatePort(HANDLE *PortHandle, OBJECT_ATTRIBUTES *Attributes, u32 MaximumConnectionInfo, u32 MaximumMessage, u32 MaximumPool) {
+NTSTATUS NTAPI NtCreatePort(HANDLE *PortHandle, OBJECT_ATTRIBUTES *Attributes, u32 MaximumConnectionInfo,
+                            u32 MaximumMessage, u32 MaximumPool) {
   ENTER(NtCreatePort);
   char name[40];
   PROBE(PortHandle);
@@ -83,8 +85,9 @@ NTSTATUS NTAPI NtCreatePort(HANDLE *PortHandle, OBJECT_ATTRIBUTES *Attributes, u
   LEAVE(status);
 }
 
-NTSTATUS NTAPI NtConnectPort(HANDLE *PortHandle, UNICODE_STRING *PortName, void *Qos, void *ClientView, void *ServerView,
-                             u32 *MaximumMessage, void *ConnectionInformation, u32 *ConnectionInformationLength) {
+NTSTATUS NTAPI NtConnectPort(HANDLE *PortHandle, UNICODE_STRING *PortName, void *Qos, void *ClientView,
+                             void *ServerView, u32 *MaximumMessage, void *ConnectionInformation,
+                             u32 *ConnectionInformationLength) {
   ENTER(NtConnectPort);
   char name[40];
   PROBE(PortHandle);
@@ -155,7 +158,8 @@ static void Answer(struct port *server, const PORT_MESSAGE *reply, u32 length) {
   }
 }
 
-NTSTATUS NTAPI NtReplyWaitReceivePort(HANDLE PortHandle, void **PortContext, PORT_MESSAGE *Reply, PORT_MESSAGE *Message) {
+NTSTATUS NTAPI NtReplyWaitReceivePort(HANDLE PortHandle, void **PortContext, PORT_MESSAGE *Reply,
+                                      PORT_MESSAGE *Message) {
   ENTER(NtReplyWaitReceivePort);
   struct port *server;
   u32 length = Reply ? MessageLength(Reply) : 0;

@@ -42,7 +42,12 @@ static void FreeFrame(u32 frame) {
 
 /* ---- Pool: blocks with a header, first fit; freed neighbours are joined ---- */
 
-struct block { u32 Size; u32 Free; struct block *NextFree; u32 Magic; };
+struct block {
+  u32 Size;
+  u32 Free;
+  struct block *NextFree;
+  u32 Magic;
+};
 #define POOL_MAGIC 0x6c6f6f50u /* "Pool" */
 static struct block *poolFirst;
 
@@ -126,7 +131,8 @@ int MmCreateAddressSpace(EPROCESS *process) {
   directory[PDE_BASE >> 12 & 0x3ff] = frame | 3;
   u32 *shared = PteOf(process, USER_SHARED_DATA, 1);
   if (shared == NULL) return FreeFrame(frame), 0;
-  *shared = (u32)*(u32 *)(KSEG0 + (directory[KERNEL_SHARED_DATA >> 22] & ~0xfffu) + ((KERNEL_SHARED_DATA >> 12 & 0x3ff) << 2));
+  *shared = (u32) * (u32 *)(KSEG0 + (directory[KERNEL_SHARED_DATA >> 22] & ~0xfffu) +
+                            ((KERNEL_SHARED_DATA >> 12 & 0x3ff) << 2));
   *shared = (*shared & ~0xfffu) | 5;
   return 1;
 }
@@ -168,7 +174,8 @@ u32 MmAddRegion(EPROCESS *process, u32 base, u32 bytes) {
     if (base >= 0x70000000u) return 0;
   }
   base &= ~(PAGE - 1);
-  if (base < 0x10000 || base >= USER_SHARED_DATA || bytes > USER_SHARED_DATA - base || Overlaps(process, base, bytes)) return 0;
+  if (base < 0x10000 || base >= USER_SHARED_DATA || bytes > USER_SHARED_DATA - base || Overlaps(process, base, bytes))
+    return 0;
   for (u32 i = 0; i < REGIONS; i++)
     if (process->Regions[i].Size == 0) {
       process->Regions[i] = (struct region){base, bytes};

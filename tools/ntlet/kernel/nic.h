@@ -19,6 +19,5 @@ void NicPoll(void);
  * STATUS_OBJECT_NAME_NOT_FOUND. A thread may be ended while it sleeps in either.
  */
 NTSTATUS NicResolve(const char *name, u8 address[4]);
-NTSTATUS NicExchange(const u8 address[4], u16 port, const u8 *data, u32 length, u8 *answer, u32 capacity,
-                     u32 *got);
+NTSTATUS NicExchange(const u8 address[4], u16 port, const u8 *data, u32 length, u8 *answer, u32 capacity, u32 *got);
 #endif

@@ -1,7 +1,8 @@
 /* The services for waiting, events, time and the system as a whole. */
 #include "ke.h"
 
-#define PROBE(pointer) if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
+#define PROBE(pointer)                                                                                                 \
+  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
 const u32 NtBuildNumber = 0xf0000a28; /* free build 2600 */
 
 NTSTATUS NTAPI NtDelayExecution(u8 Alertable, LARGE_INTEGER *Interval) {
@@ -24,13 +25,15 @@ NTSTATUS NTAPI NtWaitForSingleObject(HANDLE Handle, u8 Alertable, LARGE_INTEGER 
   NTSTATUS status = ObReferenceByHandle(Handle, NULL, &body);
   if (status != STATUS_SUCCESS) LEAVE(status);
   const OBJECT_TYPE *type = OBJECT_OF(body)->Type;
-  if (type == PsProcessType || type == PsThreadType || type == ExEventObjectType) status = KeWaitForSingleObject(body, Alertable, ticks);
+  if (type == PsProcessType || type == PsThreadType || type == ExEventObjectType)
+    status = KeWaitForSingleObject(body, Alertable, ticks);
   else status = STATUS_OBJECT_TYPE_MISMATCH;
   ObDone(body);
   LEAVE(status);
 }
 
-NTSTATUS NTAPI NtCreateEvent(HANDLE *EventHandle, u32 Access, OBJECT_ATTRIBUTES *Attributes, u32 EventType, u8 InitialState) {
+NTSTATUS NTAPI NtCreateEvent(HANDLE *EventHandle, u32 Access, OBJECT_ATTRIBUTES *Attributes, u32 EventType,
+                             u8 InitialState) {
   ENTER(NtCreateEvent);
   PROBE(EventHandle);
   if (EventType > 1) LEAVE(STATUS_INVALID_PARAMETER);

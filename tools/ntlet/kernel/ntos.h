@@ -1,6 +1,6 @@
 /*
- * The kernel's own structures, laid out as in Windows XP SP3 (NT 5.1, i386) wherever an analyst's tool would look. What is
- * ntlet's own stands behind NT's fields. Offsets: the public symbols of XP SP3's ntoskrnl.
+ * The kernel's own structures, laid out as in Windows XP SP3 (NT 5.1, i386) wherever an analyst's tool would look.
+ * What is ntlet's own stands behind NT's fields. Offsets: the public symbols of XP SP3's ntoskrnl.
  */
 #ifndef NTOS_H
 #define NTOS_H
@@ -60,7 +60,8 @@ typedef struct {
   u8 ApcStateIndex, ApcMode, Inserted;
 } KAPC;
 
-/* What the processor and the entry code leave on the kernel stack. Dr0-Dr3 are unused; the dispatcher keeps notes there. */
+/* What the processor and the entry code leave on the kernel stack. Dr0-Dr3 are unused; the dispatcher keeps notes
+   there. */
 typedef struct KTRAP_FRAME {
   u32 DbgEbp, DbgEip, DbgArgMark, DbgArgPointer, TempSegCs, TempEsp;
   u32 OpenCalls, HeldObjects, Door, Dr3, Dr6, Dr7; /* Dr0-Dr2: see above */
@@ -136,13 +137,13 @@ typedef struct ETHREAD {
   u8 Pad24c[0x258 - 0x24c];
   /* ntlet's own */
   u32 Generation;
-  u32 WakeTick;           /* FOREVER: not before it is signalled */
+  u32 WakeTick;                        /* FOREVER: not before it is signalled */
   u8 Terminating, Door, Fiber, Pad263; /* Door: see truth.c; Fiber: the stack that the program says it is on */
   NTSTATUS TerminateStatus;
   u32 OpenCount, HeldCount;
   struct open_call Open[OPEN_CALLS];
   void *Held[HELD_OBJECTS];
-  u32 UserStack; /* goes when the thread ends */
+  u32 UserStack;                /* goes when the thread ends */
   struct port_request *Request; /* LPC: what this thread waits for an answer to */
 } ETHREAD;
 ASSERT_OFFSET(ETHREAD, KernelStack, 0x28);
@@ -167,7 +168,9 @@ ASSERT_OFFSET(ETHREAD, Generation, 0x258);
 ASSERT_OFFSET(ETHREAD, Door, 0x261);
 
 /* A range of user addresses. Its pages come into being at the first touch. */
-struct region { u32 Base, Size; };
+struct region {
+  u32 Base, Size;
+};
 #define REGIONS 192
 
 typedef struct EPROCESS {
@@ -271,7 +274,9 @@ _Static_assert(sizeof(OBJECT_HEADER) == 0x18, "OBJECT_HEADER");
 extern OBJECT_TYPE PsProcessType[1], PsThreadType[1], IoFileObjectType[1], ExEventObjectType[1], LpcPortObjectType[1],
     MmSectionObjectType[1];
 
-typedef struct { u32 Object, GrantedAccess; } HANDLE_TABLE_ENTRY;
+typedef struct {
+  u32 Object, GrantedAccess;
+} HANDLE_TABLE_ENTRY;
 typedef struct HANDLE_TABLE {
   HANDLE_TABLE_ENTRY *TableCode;
   EPROCESS *QuotaProcess;

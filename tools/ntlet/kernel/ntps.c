@@ -2,11 +2,12 @@
 #include "ke.h"
 
 /* A handle that the service returns: where it goes must be writable before anything is made. */
-#define PROBE(pointer) if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
-#define REFERENCE(handle, type, body)                                                     \
-  do {                                                                                    \
-    NTSTATUS status_ = ObReferenceByHandle(handle, type, (void **)&(body));               \
-    if (status_ != STATUS_SUCCESS) LEAVE(status_);                                        \
+#define PROBE(pointer)                                                                                                 \
+  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
+#define REFERENCE(handle, type, body)                                                                                  \
+  do {                                                                                                                 \
+    NTSTATUS status_ = ObReferenceByHandle(handle, type, (void **)&(body));                                            \
+    if (status_ != STATUS_SUCCESS) LEAVE(status_);                                                                     \
   } while (0)
 #define Self() (CurrentThread()->ThreadsProcess)
 
@@ -18,12 +19,15 @@ NTSTATUS NTAPI NtCreateProcess(HANDLE *ProcessHandle, u32 Access, OBJECT_ATTRIBU
   NTSTATUS status;
   PROBE(ProcessHandle);
   REFERENCE(ParentProcess, PsProcessType, parent);
-  if (SectionHandle && (status = ObReferenceByHandle(SectionHandle, MmSectionObjectType, (void **)&section)) != STATUS_SUCCESS) {
+  if (SectionHandle &&
+      (status = ObReferenceByHandle(SectionHandle, MmSectionObjectType, (void **)&section)) != STATUS_SUCCESS) {
     ObDone(parent);
     LEAVE(status);
   }
   status = STATUS_PROCESS_IS_TERMINATING;
-  process = parent->Exiting ? NULL : PspCreateProcess(parent, section ? section->File : NULL, InheritObjectTable ? parent : NULL, &status);
+  process = parent->Exiting
+                ? NULL
+                : PspCreateProcess(parent, section ? section->File : NULL, InheritObjectTable ? parent : NULL, &status);
   if (section) ObDone(section);
   ObDone(parent);
   if (process == NULL) LEAVE(status);
@@ -33,7 +37,8 @@ NTSTATUS NTAPI NtCreateProcess(HANDLE *ProcessHandle, u32 Access, OBJECT_ATTRIBU
 }
 
 NTSTATUS NTAPI NtCreateThread(HANDLE *ThreadHandle, u32 Access, OBJECT_ATTRIBUTES *Attributes, HANDLE ProcessHandle,
-                              CLIENT_ID *ClientId, CONTEXT *ThreadContext, INITIAL_TEB *InitialTeb, u8 CreateSuspended) {
+                              CLIENT_ID *ClientId, CONTEXT *ThreadContext, INITIAL_TEB *InitialTeb,
+                              u8 CreateSuspended) {
   ENTER(NtCreateThread);
   EPROCESS *process;
   PROBE(ThreadHandle);
@@ -83,7 +88,8 @@ NTSTATUS NTAPI NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus) {
   }
   REFERENCE(ProcessHandle, PsProcessType, process);
   /* Neither the kernel's own process nor smss, which everything starts from. */
-  if (process == PsInitialSystemProcess || process->InheritedFromUniqueProcessId == PsInitialSystemProcess->UniqueProcessId) {
+  if (process == PsInitialSystemProcess ||
+      process->InheritedFromUniqueProcessId == PsInitialSystemProcess->UniqueProcessId) {
     ObDone(process);
     LEAVE(STATUS_ACCESS_DENIED);
   }
@@ -141,8 +147,10 @@ NTSTATUS NTAPI NtResumeThread(HANDLE ThreadHandle, u32 *PreviousCount) {
   if (PreviousCount) PROBE(PreviousCount);
   REFERENCE(ThreadHandle, PsThreadType, target);
   if (PreviousCount) *PreviousCount = target->SuspendCount;
-  /* A thread that waits for this waits for no object: see KiWaitForResume. One in another wait looks again, and goes on. */
-  if (target->SuspendCount > 0 && --target->SuspendCount == 0 && target->State == Waiting && target->WaitBlock[0].Object == NULL)
+  /* A thread that waits for this waits for no object: see KiWaitForResume. One in another wait looks again, and
+     goes on. */
+  if (target->SuspendCount > 0 && --target->SuspendCount == 0 && target->State == Waiting &&
+      target->WaitBlock[0].Object == NULL)
     KiUnwaitThread(target, STATUS_SUCCESS);
   ObDone(target);
   LEAVE(STATUS_SUCCESS);
@@ -158,7 +166,8 @@ NTSTATUS NTAPI NtAlertThread(HANDLE ThreadHandle) {
   LEAVE(STATUS_SUCCESS);
 }
 
-NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, u32 Class, void *Information, u32 Length, u32 *ReturnLength) {
+NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, u32 Class, void *Information, u32 Length,
+                                         u32 *ReturnLength) {
   ENTER(NtQueryInformationProcess);
   EPROCESS *process;
   PROCESS_BASIC_INFORMATION *basic = Information;
@@ -167,13 +176,15 @@ NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, u32 Class, void *
   PROBE(basic);
   if (ReturnLength) PROBE(ReturnLength);
   REFERENCE(ProcessHandle, PsProcessType, process);
-  *basic = (PROCESS_BASIC_INFORMATION){process->ExitStatus, process->Peb, 1, 8, process->UniqueProcessId, process->InheritedFromUniqueProcessId};
+  *basic = (PROCESS_BASIC_INFORMATION){
+      process->ExitStatus, process->Peb, 1, 8, process->UniqueProcessId, process->InheritedFromUniqueProcessId};
   if (ReturnLength) *ReturnLength = sizeof *basic;
   ObDone(process);
   LEAVE(STATUS_SUCCESS);
 }
 
-NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, u32 Class, void *Information, u32 Length, u32 *ReturnLength) {
+NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, u32 Class, void *Information, u32 Length,
+                                        u32 *ReturnLength) {
   ENTER(NtQueryInformationThread);
   ETHREAD *thread;
   THREAD_BASIC_INFORMATION *basic = Information;
@@ -182,13 +193,15 @@ NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, u32 Class, void *In
   PROBE(basic);
   if (ReturnLength) PROBE(ReturnLength);
   REFERENCE(ThreadHandle, PsThreadType, thread);
-  *basic = (THREAD_BASIC_INFORMATION){thread->ExitStatus, thread->Teb, thread->Cid, 1, thread->Priority, thread->BasePriority};
+  *basic = (THREAD_BASIC_INFORMATION){thread->ExitStatus, thread->Teb,         thread->Cid, 1,
+                                      thread->Priority,   thread->BasePriority};
   if (ReturnLength) *ReturnLength = sizeof *basic;
   ObDone(thread);
   LEAVE(STATUS_SUCCESS);
 }
 
-NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, void **BaseAddress, u32 ZeroBits, u32 *RegionSize, u32 Type, u32 Protect) {
+NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, void **BaseAddress, u32 ZeroBits, u32 *RegionSize,
+                                       u32 Type, u32 Protect) {
   ENTER(NtAllocateVirtualMemory);
   EPROCESS *process;
   PROBE(BaseAddress);
@@ -196,7 +209,9 @@ NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, void **BaseAddress,
   u32 base = (u32)*BaseAddress, size = *RegionSize;
   REFERENCE(ProcessHandle, PsProcessType, process);
   /* Committing what is reserved already needs nothing: pages come at the first touch. */
-  u32 got = (Type & MEM_RESERVE) || base == 0 ? MmAddRegion(process, base, size) : MmProbeFor(process, (void *)base, size) ? base : 0;
+  u32 got = (Type & MEM_RESERVE) || base == 0         ? MmAddRegion(process, base, size)
+            : MmProbeFor(process, (void *)base, size) ? base
+                                                      : 0;
   if (got) {
     *BaseAddress = (void *)got;
     *RegionSize = (size + PAGE - 1) & ~(PAGE - 1);
@@ -253,7 +268,8 @@ NTSTATUS NTAPI NtReadVirtualMemory(HANDLE ProcessHandle, void *BaseAddress, void
   LEAVE(status);
 }
 
-NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE ProcessHandle, void *BaseAddress, const void *Buffer, u32 Length, u32 *Done) {
+NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE ProcessHandle, void *BaseAddress, const void *Buffer, u32 Length,
+                                    u32 *Done) {
   ENTER(NtWriteVirtualMemory);
   EPROCESS *process;
   u32 done;

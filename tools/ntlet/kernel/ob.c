@@ -15,7 +15,11 @@ static void SetName(OBJECT_TYPE *type, wchar *name, u32 bytes, u32 index) {
 }
 
 void ObInitialize(void) {
-#define NAME(type, text, index) do { static wchar name[] = text; SetName(type, name, sizeof name, index); } while (0)
+#define NAME(type, text, index)                                                                                        \
+  do {                                                                                                                 \
+    static wchar name[] = text;                                                                                        \
+    SetName(type, name, sizeof name, index);                                                                           \
+  } while (0)
   NAME(PsProcessType, L"Process", 5);
   NAME(PsThreadType, L"Thread", 6);
   NAME(ExEventObjectType, L"Event", 9);
@@ -181,8 +185,9 @@ NTSTATUS NTAPI NtClose(HANDLE Handle) {
   LEAVE(ObCloseHandle(CurrentThread()->ThreadsProcess, Handle));
 }
 
-NTSTATUS NTAPI NtCreateSection(HANDLE *SectionHandle, u32 Access, OBJECT_ATTRIBUTES *Attributes, LARGE_INTEGER *MaximumSize,
-                               u32 Protection, u32 AllocationAttributes, HANDLE FileHandle) {
+NTSTATUS NTAPI NtCreateSection(HANDLE *SectionHandle, u32 Access, OBJECT_ATTRIBUTES *Attributes,
+                               LARGE_INTEGER *MaximumSize, u32 Protection, u32 AllocationAttributes,
+                               HANDLE FileHandle) {
   ENTER(NtCreateSection);
   FILE_OBJECT *file;
   if (!MmProbe(SectionHandle, sizeof *SectionHandle)) LEAVE(STATUS_ACCESS_VIOLATION);

@@ -1,6 +1,6 @@
 /*
- * Named pipes, each a ring of bytes. A read of a synchronous file waits in its thread. One of an asynchronous file returns
- * STATUS_PENDING, and is completed by whoever writes, into the reader's address space.
+ * Named pipes, each a ring of bytes. A read of a synchronous file waits in its thread. One of an asynchronous file
+ * returns STATUS_PENDING, and is completed by whoever writes, into the reader's address space.
  */
 #include "io.h"
 
@@ -108,7 +108,8 @@ NTSTATUS PipeWrite(struct pipe *pipe, const void *buffer, u32 length, u32 *done)
       pipe->Changed.SignalState = 0;
       KeWaitForSingleObject(&pipe->Changed, 0, FOREVER);
     }
-    while (*done < length && pipe->Head - pipe->Tail < PIPE_ROOM) pipe->Data[pipe->Head++ % PIPE_ROOM] = bytes[(*done)++];
+    while (*done < length && pipe->Head - pipe->Tail < PIPE_ROOM)
+      pipe->Data[pipe->Head++ % PIPE_ROOM] = bytes[(*done)++];
     CompleteReads(pipe);
     KeSetEvent(&pipe->Changed);
   }

@@ -283,7 +283,6 @@ void PspTerminateProcess(EPROCESS *process, NTSTATUS status) {
 
 /* ---- Boot ---- */
 
-
 static EPROCESS *SystemProcess(const char *name, u32 id, u32 directory) {
   EPROCESS *process = ObCreateObject(PsProcessType, sizeof *process);
   KeInitializeEvent(&process->Header, ProcessObject, 0);
@@ -322,7 +321,8 @@ static void CreateFirstProcess(void) {
   u32 size, entry;
   const struct file_node *file = IoFindFile("\\WINNT\\system32\\smss.exe");
   EPROCESS *process = file ? PspCreateProcess(PsInitialSystemProcess, file, NULL, &status) : NULL;
-  if (process == NULL || !CheckImage(file->Data, file->Size, &size, &entry)) KeBugCheck(0x6b, 0); /* PROCESS1_INITIALIZATION_FAILED */
+  if (process == NULL || !CheckImage(file->Data, file->Size, &size, &entry))
+    KeBugCheck(0x6b, 0); /* PROCESS1_INITIALIZATION_FAILED */
   u32 stack = MmAddRegion(process, 0, 0x10000), parameters = MmAddRegion(process, 0, PAGE);
   u32 previous = MmAttach(process);
   RTL_USER_PROCESS_PARAMETERS *p = (RTL_USER_PROCESS_PARAMETERS *)parameters;

@@ -4,20 +4,24 @@
  */
 #include "io.h"
 
-extern NTSTATUS NTAPI ZwDeviceIoControlFile(HANDLE, HANDLE, PKNORMAL_ROUTINE, void *, IO_STATUS_BLOCK *, u32, void *, u32, void *, u32);
-extern NTSTATUS NTAPI ZwWriteFile(HANDLE, HANDLE, PKNORMAL_ROUTINE, void *, IO_STATUS_BLOCK *, const void *, u32, LARGE_INTEGER *, u32 *);
+extern NTSTATUS NTAPI ZwDeviceIoControlFile(HANDLE, HANDLE, PKNORMAL_ROUTINE, void *, IO_STATUS_BLOCK *, u32, void *,
+                                            u32, void *, u32);
+extern NTSTATUS NTAPI ZwWriteFile(HANDLE, HANDLE, PKNORMAL_ROUTINE, void *, IO_STATUS_BLOCK *, const void *, u32,
+                                  LARGE_INTEGER *, u32 *);
 extern NTSTATUS NTAPI ZwQuerySystemTime(LARGE_INTEGER *);
 extern NTSTATUS NTAPI ZwYieldExecution(void);
 extern NTSTATUS NTAPI ZwClose(HANDLE);
 extern NTSTATUS NTAPI ZwOpenFile(HANDLE *, u32, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, u32, u32);
-extern NTSTATUS NTAPI ZwReadFile(HANDLE, HANDLE, PKNORMAL_ROUTINE, void *, IO_STATUS_BLOCK *, void *, u32, LARGE_INTEGER *, u32 *);
+extern NTSTATUS NTAPI ZwReadFile(HANDLE, HANDLE, PKNORMAL_ROUTINE, void *, IO_STATUS_BLOCK *, void *, u32,
+                                 LARGE_INTEGER *, u32 *);
 extern NTSTATUS NTAPI NtQuerySystemTime(LARGE_INTEGER *);
 
 #define DEEPEST 4u
 
 /*
- * Services within services, `depth` of them, and in the innermost an exception or a jump that lands in the outermost: all
- * between are passed over and never return. The frame to land in is passed on as an argument; from user mode it is not taken.
+ * Services within services, `depth` of them, and in the innermost an exception or a jump that lands in the outermost:
+ * all between are passed over and never return. The frame to land in is passed on as an argument; from user mode it
+ * is not taken.
  */
 static NTSTATUS Unwind(HANDLE handle, u32 code, u32 *input, u32 length) {
   int outermost = CurrentThread()->PreviousMode == UserMode;
@@ -58,7 +62,8 @@ static NTSTATUS Nested(void) {
   return status == STATUS_ACCESS_VIOLATION ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
 }
 
-/* Functions whose entry is passed more than once in a call, because its first instruction faults, or is looped back to. */
+/* Functions whose entry is passed more than once in a call, because its first instruction faults, or is looped
+   back to. */
 static NTSTATUS Restart(u32 *memory, u32 length) {
   if (length < 8192) return STATUS_INVALID_PARAMETER;
   KiTrackedCall(FnInterlockedExchange, InterlockedExchange, 0, NULL, (u32)memory, 0x5a5a5a5a);
@@ -75,7 +80,8 @@ static NTSTATUS Cdecl(void) {
   return printed > 0 ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
 }
 
-NTSTATUS StressControl(HANDLE handle, u32 code, u32 *input, u32 inputLength, void *output, u32 outputLength, u32 *done) {
+NTSTATUS StressControl(HANDLE handle, u32 code, u32 *input, u32 inputLength, void *output, u32 outputLength,
+                       u32 *done) {
   *done = 0;
   switch (code) {
   case IOCTL_STRESS_UNWIND:

@@ -2,15 +2,28 @@
  * The ground truth: what the kernel knows of its calls, threads and processes, written to port 0xE9 as it happens.
  * src/guest/ntlet/TRUTH.md specifies the records.
  *
- * Every function that is told of tells so itself, first thing and last thing (ENTER and LEAVE); the calls that are open in
- * a thread stand in its Open array. Whoever ends a call in another way says so here: KiCallUnwind, KiCallsKilled,
- * KiCallEnd.
+ * Every function that is told of tells so itself, first thing and last thing (ENTER and LEAVE); the calls that are
+ * open in a thread stand in its Open array. Whoever ends a call in another way says so here: KiCallUnwind,
+ * KiCallsKilled, KiCallEnd.
  */
 #include "ke.h"
 
 enum {
-  Boot = 1, Function, ProcessStart, ProcessEnd, ThreadStart, ThreadEnd, Switch, Enter, Leave, Complete, Again, Assert,
-  Mark, Event, Halt
+  Boot = 1,
+  Function,
+  ProcessStart,
+  ProcessEnd,
+  ThreadStart,
+  ThreadEnd,
+  Switch,
+  Enter,
+  Leave,
+  Complete,
+  Again,
+  Assert,
+  Mark,
+  Event,
+  Halt
 };
 #define TRUTH_PORT 0xe9
 #define TRUTH_VERSION 1
@@ -67,7 +80,9 @@ void TruthBoot(void) {
   Word(KERNEL_BASE);
   Word((u32)(image_end - image_start));
   End();
-#define SERVICE(number, name, words) extern void name##_(void) __asm__(#name); TellFunction(number, name##_, words, #name);
+#define SERVICE(number, name, words)                                                                                   \
+  extern void name##_(void) __asm__(#name);                                                                            \
+  TellFunction(number, name##_, words, #name);
 #include "services.h"
 #include "shadow.h"
 #undef SERVICE

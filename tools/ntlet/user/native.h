@@ -61,15 +61,15 @@ typedef void(NTAPI *PIO_APC_ROUTINE)(void *ApcContext, IO_STATUS_BLOCK *IoStatus
 
 /* Processes and threads */
 NTSTATUS NTAPI NtCreateProcess(HANDLE *ProcessHandle, u32 DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes,
-                               HANDLE ParentProcess, u8 InheritObjectTable, HANDLE SectionHandle,
-                               HANDLE DebugPort, HANDLE ExceptionPort);
+                               HANDLE ParentProcess, u8 InheritObjectTable, HANDLE SectionHandle, HANDLE DebugPort,
+                               HANDLE ExceptionPort);
 NTSTATUS NTAPI NtOpenProcess(HANDLE *ProcessHandle, u32 DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes,
                              CLIENT_ID *ClientId);
 NTSTATUS NTAPI NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus);
 NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, u32 ProcessInformationClass, void *Information,
                                          u32 Length, u32 *ReturnLength);
-NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, u32 ThreadInformationClass, void *Information,
-                                        u32 Length, u32 *ReturnLength);
+NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, u32 ThreadInformationClass, void *Information, u32 Length,
+                                        u32 *ReturnLength);
 NTSTATUS NTAPI NtCreateThread(HANDLE *ThreadHandle, u32 DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes,
                               HANDLE ProcessHandle, CLIENT_ID *ClientId, CONTEXT *ThreadContext,
                               INITIAL_TEB *InitialTeb, u8 CreateSuspended);
@@ -81,8 +81,8 @@ NTSTATUS NTAPI NtResumeThread(HANDLE ThreadHandle, u32 *PreviousSuspendCount);
 NTSTATUS NTAPI NtAlertThread(HANDLE ThreadHandle);
 NTSTATUS NTAPI NtAlertResumeThread(HANDLE ThreadHandle, u32 *PreviousSuspendCount);
 NTSTATUS NTAPI NtTestAlert(void);
-NTSTATUS NTAPI NtQueueApcThread(HANDLE ThreadHandle, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext,
-                                void *Argument1, void *Argument2);
+NTSTATUS NTAPI NtQueueApcThread(HANDLE ThreadHandle, PKNORMAL_ROUTINE ApcRoutine, void *ApcContext, void *Argument1,
+                                void *Argument2);
 NTSTATUS NTAPI NtYieldExecution(void);
 NTSTATUS NTAPI NtDelayExecution(u8 Alertable, LARGE_INTEGER *DelayInterval);
 
@@ -92,11 +92,10 @@ NTSTATUS NTAPI NtRaiseException(EXCEPTION_RECORD *ExceptionRecord, CONTEXT *Thre
 NTSTATUS NTAPI NtCallbackReturn(void *OutputBuffer, u32 OutputLength, NTSTATUS Status);
 
 /* Memory */
-NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, void **BaseAddress, u32 ZeroBits,
-                                       u32 *RegionSize, u32 AllocationType, u32 Protect);
+NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, void **BaseAddress, u32 ZeroBits, u32 *RegionSize,
+                                       u32 AllocationType, u32 Protect);
 NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE ProcessHandle, void **BaseAddress, u32 *RegionSize, u32 FreeType);
-NTSTATUS NTAPI NtReadVirtualMemory(HANDLE ProcessHandle, void *BaseAddress, void *Buffer, u32 Length,
-                                   u32 *Read);
+NTSTATUS NTAPI NtReadVirtualMemory(HANDLE ProcessHandle, void *BaseAddress, void *Buffer, u32 Length, u32 *Read);
 NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE ProcessHandle, void *BaseAddress, const void *Buffer, u32 Length,
                                     u32 *Written);
 NTSTATUS NTAPI NtCreateSection(HANDLE *SectionHandle, u32 DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes,
@@ -106,53 +105,46 @@ NTSTATUS NTAPI NtCreateSection(HANDLE *SectionHandle, u32 DesiredAccess, OBJECT_
 /* Files and devices */
 NTSTATUS NTAPI NtCreateFile(HANDLE *FileHandle, u32 DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes,
                             IO_STATUS_BLOCK *IoStatusBlock, LARGE_INTEGER *AllocationSize, u32 FileAttributes,
-                            u32 ShareAccess, u32 CreateDisposition, u32 CreateOptions, void *EaBuffer,
-                            u32 EaLength);
+                            u32 ShareAccess, u32 CreateDisposition, u32 CreateOptions, void *EaBuffer, u32 EaLength);
 NTSTATUS NTAPI NtOpenFile(HANDLE *FileHandle, u32 DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes,
                           IO_STATUS_BLOCK *IoStatusBlock, u32 ShareAccess, u32 OpenOptions);
 NTSTATUS NTAPI NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, void *ApcContext,
                           IO_STATUS_BLOCK *IoStatusBlock, void *Buffer, u32 Length, LARGE_INTEGER *ByteOffset,
                           u32 *Key);
 NTSTATUS NTAPI NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, void *ApcContext,
-                           IO_STATUS_BLOCK *IoStatusBlock, const void *Buffer, u32 Length,
-                           LARGE_INTEGER *ByteOffset, u32 *Key);
-NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine,
-                                     void *ApcContext, IO_STATUS_BLOCK *IoStatusBlock, u32 IoControlCode,
-                                     void *InputBuffer, u32 InputLength, void *OutputBuffer,
-                                     u32 OutputLength);
-NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine,
-                                    void *ApcContext, IO_STATUS_BLOCK *IoStatusBlock, void *Buffer,
-                                    u32 Length, u32 InformationClass, u8 ReturnSingleEntry,
-                                    UNICODE_STRING *FileName, u8 RestartScan);
-NTSTATUS NTAPI NtQueryInformationFile(HANDLE FileHandle, IO_STATUS_BLOCK *IoStatusBlock, void *Buffer,
-                                      u32 Length, u32 InformationClass);
+                           IO_STATUS_BLOCK *IoStatusBlock, const void *Buffer, u32 Length, LARGE_INTEGER *ByteOffset,
+                           u32 *Key);
+NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, void *ApcContext,
+                                     IO_STATUS_BLOCK *IoStatusBlock, u32 IoControlCode, void *InputBuffer,
+                                     u32 InputLength, void *OutputBuffer, u32 OutputLength);
+NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, void *ApcContext,
+                                    IO_STATUS_BLOCK *IoStatusBlock, void *Buffer, u32 Length, u32 InformationClass,
+                                    u8 ReturnSingleEntry, UNICODE_STRING *FileName, u8 RestartScan);
+NTSTATUS NTAPI NtQueryInformationFile(HANDLE FileHandle, IO_STATUS_BLOCK *IoStatusBlock, void *Buffer, u32 Length,
+                                      u32 InformationClass);
 NTSTATUS NTAPI NtDeleteFile(OBJECT_ATTRIBUTES *ObjectAttributes);
 
 /* Objects, events and ports */
 NTSTATUS NTAPI NtClose(HANDLE Handle);
 NTSTATUS NTAPI NtWaitForSingleObject(HANDLE Handle, u8 Alertable, LARGE_INTEGER *Timeout);
-NTSTATUS NTAPI NtCreateEvent(HANDLE *EventHandle, u32 DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes,
-                             u32 EventType, u8 InitialState);
+NTSTATUS NTAPI NtCreateEvent(HANDLE *EventHandle, u32 DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes, u32 EventType,
+                             u8 InitialState);
 NTSTATUS NTAPI NtSetEvent(HANDLE EventHandle, i32 *PreviousState);
 NTSTATUS NTAPI NtResetEvent(HANDLE EventHandle, i32 *PreviousState);
 NTSTATUS NTAPI NtClearEvent(HANDLE EventHandle);
-NTSTATUS NTAPI NtCreatePort(HANDLE *PortHandle, OBJECT_ATTRIBUTES *ObjectAttributes,
-                            u32 MaxConnectionInfoLength, u32 MaxMessageLength, u32 MaxPoolUsage);
-NTSTATUS NTAPI NtConnectPort(HANDLE *PortHandle, UNICODE_STRING *PortName,
-                             SECURITY_QUALITY_OF_SERVICE *SecurityQos, PORT_VIEW *ClientView,
-                             REMOTE_PORT_VIEW *ServerView, u32 *MaxMessageLength, void *ConnectionInformation,
-                             u32 *ConnectionInformationLength);
+NTSTATUS NTAPI NtCreatePort(HANDLE *PortHandle, OBJECT_ATTRIBUTES *ObjectAttributes, u32 MaxConnectionInfoLength,
+                            u32 MaxMessageLength, u32 MaxPoolUsage);
+NTSTATUS NTAPI NtConnectPort(HANDLE *PortHandle, UNICODE_STRING *PortName, SECURITY_QUALITY_OF_SERVICE *SecurityQos,
+                             PORT_VIEW *ClientView, REMOTE_PORT_VIEW *ServerView, u32 *MaxMessageLength,
+                             void *ConnectionInformation, u32 *ConnectionInformationLength);
 NTSTATUS NTAPI NtReplyWaitReceivePort(HANDLE PortHandle, void **PortContext, PORT_MESSAGE *ReplyMessage,
                                       PORT_MESSAGE *ReceiveMessage);
-NTSTATUS NTAPI NtRequestWaitReplyPort(HANDLE PortHandle, PORT_MESSAGE *RequestMessage,
-                                      PORT_MESSAGE *ReplyMessage);
+NTSTATUS NTAPI NtRequestWaitReplyPort(HANDLE PortHandle, PORT_MESSAGE *RequestMessage, PORT_MESSAGE *ReplyMessage);
 
 /* The system */
-NTSTATUS NTAPI NtQuerySystemInformation(u32 SystemInformationClass, void *Information, u32 Length,
-                                        u32 *ReturnLength);
+NTSTATUS NTAPI NtQuerySystemInformation(u32 SystemInformationClass, void *Information, u32 Length, u32 *ReturnLength);
 NTSTATUS NTAPI NtQuerySystemTime(LARGE_INTEGER *SystemTime);
-NTSTATUS NTAPI NtQueryPerformanceCounter(LARGE_INTEGER *PerformanceCounter,
-                                         LARGE_INTEGER *PerformanceFrequency);
+NTSTATUS NTAPI NtQueryPerformanceCounter(LARGE_INTEGER *PerformanceCounter, LARGE_INTEGER *PerformanceFrequency);
 NTSTATUS NTAPI NtDisplayString(UNICODE_STRING *String);
 NTSTATUS NTAPI NtFlushWriteBuffer(void);
 NTSTATUS NTAPI NtShutdownSystem(u32 Action);
@@ -163,11 +155,11 @@ u32 NTAPI NtUserCallOneParam(u32 Param, u32 Routine);
 
 /* The same services by the older door, `int 2Eh` (ntdll/stubs.S). */
 NTSTATUS NTAPI Int2eReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, void *ApcContext,
-                             IO_STATUS_BLOCK *IoStatusBlock, void *Buffer, u32 Length,
-                             LARGE_INTEGER *ByteOffset, u32 *Key);
+                             IO_STATUS_BLOCK *IoStatusBlock, void *Buffer, u32 Length, LARGE_INTEGER *ByteOffset,
+                             u32 *Key);
 NTSTATUS NTAPI Int2eWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, void *ApcContext,
-                              IO_STATUS_BLOCK *IoStatusBlock, const void *Buffer, u32 Length,
-                              LARGE_INTEGER *ByteOffset, u32 *Key);
+                              IO_STATUS_BLOCK *IoStatusBlock, const void *Buffer, u32 Length, LARGE_INTEGER *ByteOffset,
+                              u32 *Key);
 NTSTATUS NTAPI Int2eClose(HANDLE Handle);
 NTSTATUS NTAPI Int2eDelayExecution(u8 Alertable, LARGE_INTEGER *DelayInterval);
 NTSTATUS NTAPI Int2eYieldExecution(void);

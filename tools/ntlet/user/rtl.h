@@ -29,9 +29,8 @@ void InitializeObjectAttributes(OBJECT_ATTRIBUTES *attributes, UNICODE_STRING *n
 /* Threads (ntdll/thread.c). A start routine that returns ends its thread with the result as exit status. */
 typedef u32(NTAPI *PTHREAD_START_ROUTINE)(void *Argument);
 #define DEFAULT_STACK 0x10000u
-NTSTATUS NTAPI RtlCreateUserThread(HANDLE Process, u8 CreateSuspended, u32 StackReserve,
-                                   PTHREAD_START_ROUTINE Start, void *Argument, HANDLE *Thread,
-                                   CLIENT_ID *ClientId); /* the last two may be NULL */
+NTSTATUS NTAPI RtlCreateUserThread(HANDLE Process, u8 CreateSuspended, u32 StackReserve, PTHREAD_START_ROUTINE Start,
+                                   void *Argument, HANDLE *Thread, CLIENT_ID *ClientId); /* the last two may be NULL */
 void NTAPI NORETURN RtlExitUserThread(NTSTATUS ExitStatus);
 void NTAPI NORETURN RtlUserThreadStart(void); /* where threads begin: EAX start routine, EBX argument */
 
@@ -59,8 +58,8 @@ typedef enum {
 } EXCEPTION_DISPOSITION;
 typedef struct EXCEPTION_REGISTRATION_RECORD {
   struct EXCEPTION_REGISTRATION_RECORD *Next;
-  EXCEPTION_DISPOSITION (*Handler)(EXCEPTION_RECORD *Record, struct EXCEPTION_REGISTRATION_RECORD *Frame,
-                                   CONTEXT *Context, void *DispatcherContext);
+  EXCEPTION_DISPOSITION(*Handler)
+  (EXCEPTION_RECORD *Record, struct EXCEPTION_REGISTRATION_RECORD *Frame, CONTEXT *Context, void *DispatcherContext);
 } EXCEPTION_REGISTRATION_RECORD;
 #define EXCEPTION_CHAIN_END ((EXCEPTION_REGISTRATION_RECORD *)-1)
 
@@ -112,14 +111,15 @@ struct fiber {
   u32 Number;
   void *Stack;
 };
-NTSTATUS FiberCreate(struct fiber *fiber, u32 number, u32 stackSize, void(NTAPI *start)(void *),
-                     void *argument);
+NTSTATUS FiberCreate(struct fiber *fiber, u32 number, u32 stackSize, void(NTAPI *start)(void *), void *argument);
 void NTAPI FiberSwitch(struct fiber *from, struct fiber *to);
 void FiberDelete(struct fiber *fiber);
 ASSERT_OFFSET(struct fiber, Number, 4); /* fiber.S */
 
 /* Time. The division is there because the compiler's own for 64 bits lies in a library that is not linked. */
-typedef struct { u16 Year, Month, Day, Hour, Minute, Second, Milliseconds, Weekday; } TIME_FIELDS;
+typedef struct {
+  u16 Year, Month, Day, Hour, Minute, Second, Milliseconds, Weekday;
+} TIME_FIELDS;
 void NTAPI RtlTimeToTimeFields(LARGE_INTEGER *Time, TIME_FIELDS *TimeFields);
 LARGE_INTEGER NTAPI RtlExtendedLargeIntegerDivide(LARGE_INTEGER Dividend, u32 Divisor, u32 *Remainder);
 

@@ -6,8 +6,8 @@
 #define RUNTIME_H
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define SECONDS(n) ((LARGE_INTEGER)(n) * 10000000)
-#define MILLISECONDS(n) ((LARGE_INTEGER)(n) * 10000)
+#define SECONDS(n) ((LARGE_INTEGER)(n)*10000000)
+#define MILLISECONDS(n) ((LARGE_INTEGER)(n)*10000)
 
 /* Every program has this; the result is its exit status. Called by program.S. */
 i32 program_main(const char *commandLine);

@@ -47,7 +47,6 @@ static inline void TruthMark(u32 number, const char *text) { TruthDoor(TRUTH_DOO
 static inline void TruthAgain(u32 call, u32 result) { TruthDoor(TRUTH_DOOR_AGAIN, call, result); }
 
 /* A program finds itself, or the kernel, in the wrong. */
-#define TruthAssert(condition) \
-  ((condition) ? (void)0 : (void)TruthDoor(TRUTH_DOOR_ASSERT, __LINE__, (u32)#condition))
+#define TruthAssert(condition) ((condition) ? (void)0 : (void)TruthDoor(TRUTH_DOOR_ASSERT, __LINE__, (u32) #condition))
 
 #endif

@@ -33,10 +33,8 @@ u8 NTAPI RtlDispatchException(EXCEPTION_RECORD *Record, CONTEXT *Context) {
       if (Record->ExceptionFlags & EXCEPTION_NONCONTINUABLE) RtlRaiseStatus(STATUS_NONCONTINUABLE_EXCEPTION);
       return 1;
     case ExceptionContinueSearch:
-    case ExceptionNestedException:
-      break;
-    default:
-      RtlRaiseStatus(STATUS_INVALID_DISPOSITION);
+    case ExceptionNestedException: break;
+    default: RtlRaiseStatus(STATUS_INVALID_DISPOSITION);
     }
   }
   return 0;
@@ -83,8 +81,8 @@ void NTAPI NORETURN RtlRaiseStatus(NTSTATUS Status) {
  * The handler of TryBegin's registrations takes every exception: it jumps back to TryBegin, which returns a
  * second time with the exception's code. The jump tells the truth door, and takes the registration off.
  */
-EXCEPTION_DISPOSITION RtlpTryHandler(EXCEPTION_RECORD *Record, EXCEPTION_REGISTRATION_RECORD *Frame,
-                                     CONTEXT *Context, void *DispatcherContext) {
+EXCEPTION_DISPOSITION RtlpTryHandler(EXCEPTION_RECORD *Record, EXCEPTION_REGISTRATION_RECORD *Frame, CONTEXT *Context,
+                                     void *DispatcherContext) {
   if (Record->ExceptionFlags & EXCEPTION_UNWINDING) return ExceptionContinueSearch;
   RtlUnwind(Frame, NULL, Record, NULL);
   LongJump(&CONTAINER(Frame, struct try_frame, Registration)->Jump, Record->ExceptionCode);

@@ -11,16 +11,15 @@ struct resting_stack {
   void *Argument;
 };
 
-NTSTATUS FiberCreate(struct fiber *fiber, u32 number, u32 stackSize, void(NTAPI *start)(void *),
-                     void *argument) {
+NTSTATUS FiberCreate(struct fiber *fiber, u32 number, u32 stackSize, void(NTAPI *start)(void *), void *argument) {
   u32 size = stackSize ? stackSize : DEFAULT_STACK;
   struct resting_stack *rest;
   NTSTATUS status;
 
   fiber->Number = number;
   fiber->Stack = NULL;
-  status = NtAllocateVirtualMemory(NtCurrentProcess(), &fiber->Stack, 0, &size, MEM_RESERVE | MEM_COMMIT,
-                                   PAGE_READWRITE);
+  status =
+      NtAllocateVirtualMemory(NtCurrentProcess(), &fiber->Stack, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
   if (status < 0) return status;
   fiber->Esp = rest = (struct resting_stack *)((u8 *)fiber->Stack + size) - 1;
   rest->StackLimit = fiber->Stack;

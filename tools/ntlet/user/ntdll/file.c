@@ -45,9 +45,7 @@ NTSTATUS AppendFile(const char *path, const void *data, u32 length) {
   status = OpenPath(path, GENERIC_READ | GENERIC_WRITE, FILE_OPEN_IF, FILE_SYNCHRONOUS_IO_NONALERT, &file);
   if (status < 0) return status;
   status = NtQueryInformationFile(file, &io, &information, sizeof information, FileStandardInformation);
-  if (status >= 0) {
-    status = NtWriteFile(file, NULL, NULL, NULL, &io, data, length, &information.EndOfFile, NULL);
-  }
+  if (status >= 0) { status = NtWriteFile(file, NULL, NULL, NULL, &io, data, length, &information.EndOfFile, NULL); }
   NtClose(file);
   return status;
 }
@@ -57,8 +55,7 @@ NTSTATUS DeviceControl(HANDLE handle, u32 code, void *input, u32 inputLength, vo
   IO_STATUS_BLOCK io = {0, 0};
   NTSTATUS status;
 
-  status =
-    NtDeviceIoControlFile(handle, NULL, NULL, NULL, &io, code, input, inputLength, output, outputLength);
+  status = NtDeviceIoControlFile(handle, NULL, NULL, NULL, &io, code, input, inputLength, output, outputLength);
   status = Finish(handle, status, &io);
   if (returned) *returned = status < 0 ? 0 : io.Information;
   return status;

@@ -61,9 +61,7 @@ static void FormatTo(struct output *output, const char *format, __builtin_va_lis
       if (!text) text = "(null)";
       length = strlen(text);
       break;
-    case 'c':
-      digits[0] = __builtin_va_arg(arguments, i32);
-      break;
+    case 'c': digits[0] = __builtin_va_arg(arguments, i32); break;
     case 'd':
     case 'u':
     case 'x': {
@@ -88,10 +86,8 @@ static void FormatTo(struct output *output, const char *format, __builtin_va_lis
       length = string->Length / 2;
       isWide = 1;
       break;
-    case 0:
-      return;
-    default:
-      digits[0] = *format;
+    case 0: return;
+    default: digits[0] = *format;
     }
 
     if (!left) Fill(output, filler, length, width);
@@ -132,19 +128,19 @@ static const struct {
   NTSTATUS Status;
   const char *Text;
 } Messages[] = {
-  {STATUS_OBJECT_NAME_NOT_FOUND, "The system cannot find the file specified."},
-  {STATUS_OBJECT_PATH_NOT_FOUND, "The system cannot find the path specified."},
-  {STATUS_OBJECT_NAME_INVALID, "That is not a valid name."},
-  {STATUS_NO_SUCH_DEVICE, "The system cannot find the drive specified."},
-  {STATUS_FILE_IS_A_DIRECTORY, "That is a directory."},
-  {STATUS_NOT_A_DIRECTORY, "The directory name is invalid."},
-  {STATUS_ACCESS_DENIED, "Access is denied."},
-  {STATUS_DISK_FULL, "There is not enough space on the disk."},
-  {STATUS_NO_MEMORY, "Not enough storage is available."},
-  {STATUS_INVALID_IMAGE_FORMAT, "That is not a valid application."},
-  {STATUS_INVALID_CID, "There is no such process."},
-  {STATUS_IO_TIMEOUT, "There is no answer."},
-  {STATUS_HOST_UNREACHABLE, "The host cannot be reached."},
+    {STATUS_OBJECT_NAME_NOT_FOUND, "The system cannot find the file specified."},
+    {STATUS_OBJECT_PATH_NOT_FOUND, "The system cannot find the path specified."},
+    {STATUS_OBJECT_NAME_INVALID, "That is not a valid name."},
+    {STATUS_NO_SUCH_DEVICE, "The system cannot find the drive specified."},
+    {STATUS_FILE_IS_A_DIRECTORY, "That is a directory."},
+    {STATUS_NOT_A_DIRECTORY, "The directory name is invalid."},
+    {STATUS_ACCESS_DENIED, "Access is denied."},
+    {STATUS_DISK_FULL, "There is not enough space on the disk."},
+    {STATUS_NO_MEMORY, "Not enough storage is available."},
+    {STATUS_INVALID_IMAGE_FORMAT, "That is not a valid application."},
+    {STATUS_INVALID_CID, "There is no such process."},
+    {STATUS_IO_TIMEOUT, "There is no answer."},
+    {STATUS_HOST_UNREACHABLE, "The host cannot be reached."},
 };
 
 void PrintStatus(HANDLE handle, const char *what, NTSTATUS status) {

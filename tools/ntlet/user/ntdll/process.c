@@ -34,10 +34,10 @@ struct parameter {
 static NTSTATUS PlaceParameters(HANDLE process, UNICODE_STRING *image, UNICODE_STRING *commandLine,
                                 const HANDLE *standard) {
   struct parameter strings[] = {
-    {FIELD(ImagePathName), image->Buffer, image->Length},
-    {FIELD(CommandLine), commandLine->Buffer, commandLine->Length},
-    {FIELD(CurrentDirectory), L"C:\\", 6},
-    {FIELD(DllPath), L"C:\\WINNT\\system32", 34},
+      {FIELD(ImagePathName), image->Buffer, image->Length},
+      {FIELD(CommandLine), commandLine->Buffer, commandLine->Length},
+      {FIELD(CurrentDirectory), L"C:\\", 6},
+      {FIELD(DllPath), L"C:\\WINNT\\system32", 34},
   };
   RTL_USER_PROCESS_PARAMETERS parameters;
   void *base = NULL;
@@ -89,8 +89,7 @@ NTSTATUS NTAPI RtlCreateUserProcess(UNICODE_STRING *ImagePath, UNICODE_STRING *C
   NTSTATUS status = OpenImage(ImagePath, &section);
 
   if (status < 0) return status;
-  status = NtCreateProcess(Process, PROCESS_ALL_ACCESS, NULL, NtCurrentProcess(), InheritHandles, section,
-                           NULL, NULL);
+  status = NtCreateProcess(Process, PROCESS_ALL_ACCESS, NULL, NtCurrentProcess(), InheritHandles, section, NULL, NULL);
   NtClose(section);
   if (status < 0) return status;
   if ((status = PlaceParameters(*Process, ImagePath, CommandLine, StandardHandles)) < 0 ||

@@ -29,9 +29,8 @@ NTSTATUS RunProgram(const char *path, const char *commandLine, const HANDLE *sta
   if (status < 0) return status;
   AsciiToWide(commandLine, wideLine, COUNT(wideLine));
   RtlInitUnicodeString(&line, wideLine);
-  status =
-    RtlCreateUserProcess(&native.Name, &line, 1, standard ? standard : &ProcessParameters()->StandardInput,
-                         process, &thread, clientId);
+  status = RtlCreateUserProcess(&native.Name, &line, 1, standard ? standard : &ProcessParameters()->StandardInput,
+                                process, &thread, clientId);
   if (status >= 0) NtClose(thread);
   return status;
 }
@@ -41,8 +40,7 @@ NTSTATUS WaitForProcess(HANDLE process) {
   NTSTATUS status = NtWaitForSingleObject(process, 0, NULL);
 
   if (status >= 0) {
-    status =
-      NtQueryInformationProcess(process, ProcessBasicInformation, &information, sizeof information, NULL);
+    status = NtQueryInformationProcess(process, ProcessBasicInformation, &information, sizeof information, NULL);
     if (status >= 0) status = information.ExitStatus;
   }
   NtClose(process);

@@ -13,9 +13,8 @@ void RtlpInitializeContext(CONTEXT *context, u32 eip, u32 esp) {
 }
 
 /* The stack is reserved as a whole; pages come into being when they are first touched. */
-NTSTATUS NTAPI RtlCreateUserThread(HANDLE Process, u8 CreateSuspended, u32 StackReserve,
-                                   PTHREAD_START_ROUTINE Start, void *Argument, HANDLE *Thread,
-                                   CLIENT_ID *ClientId) {
+NTSTATUS NTAPI RtlCreateUserThread(HANDLE Process, u8 CreateSuspended, u32 StackReserve, PTHREAD_START_ROUTINE Start,
+                                   void *Argument, HANDLE *Thread, CLIENT_ID *ClientId) {
   INITIAL_TEB initialTeb;
   CONTEXT context;
   CLIENT_ID id;
@@ -32,8 +31,7 @@ NTSTATUS NTAPI RtlCreateUserThread(HANDLE Process, u8 CreateSuspended, u32 Stack
   RtlpInitializeContext(&context, (u32)RtlUserThreadStart, (u32)initialTeb.StackBase);
   context.Eax = (u32)Start;
   context.Ebx = (u32)Argument;
-  status =
-    NtCreateThread(&handle, THREAD_ALL_ACCESS, NULL, Process, &id, &context, &initialTeb, CreateSuspended);
+  status = NtCreateThread(&handle, THREAD_ALL_ACCESS, NULL, Process, &id, &context, &initialTeb, CreateSuspended);
   if (status < 0) {
     size = 0;
     NtFreeVirtualMemory(Process, &stack, &size, MEM_RELEASE);

@@ -16,9 +16,8 @@ static void WriteLine(u32 round) {
 
   NtQuerySystemTime(&time);
   RtlTimeToTimeFields(&time, &fields);
-  length = Format(line, sizeof line, "%04u-%02u-%02u %02u:%02u:%02u beacon %u round %u\r\n", fields.Year,
-                  fields.Month, fields.Day, fields.Hour, fields.Minute, fields.Second,
-                  NtCurrentTeb()->ClientId.UniqueProcess, round);
+  length = Format(line, sizeof line, "%04u-%02u-%02u %02u:%02u:%02u beacon %u round %u\r\n", fields.Year, fields.Month,
+                  fields.Day, fields.Hour, fields.Minute, fields.Second, NtCurrentTeb()->ClientId.UniqueProcess, round);
   AppendFile(LOG, line, length); /* a full disk is no reason to stop */
 }
 

@@ -26,8 +26,8 @@ static void ShowTime(char *arguments) {
 
   NtQuerySystemTime(&time);
   RtlTimeToTimeFields(&time, &fields);
-  Print(StandardOutput(), "%04u-%02u-%02u %02u:%02u:%02u.%03u\r\n", fields.Year, fields.Month, fields.Day,
-        fields.Hour, fields.Minute, fields.Second, fields.Milliseconds);
+  Print(StandardOutput(), "%04u-%02u-%02u %02u:%02u:%02u.%03u\r\n", fields.Year, fields.Month, fields.Day, fields.Hour,
+        fields.Minute, fields.Second, fields.Milliseconds);
 }
 
 static void Leave(char *arguments) { Leaving = 1; }
@@ -46,24 +46,24 @@ static const struct command {
   const char *Name, *Alias, *Usage;
   void (*Run)(char *arguments);
 } Commands[] = {
-  {"help", "?", "", Help},
-  {"list", "dir", "[PATH]", ListFiles},
-  {"type", "cat", "FILE", TypeFile},
-  {"write", NULL, "FILE TEXT...", WriteText},
-  {"append", NULL, "FILE TEXT...", AppendText},
-  {"copy", "cp", "FROM TO", CopyFile},
-  {"del", "erase", "FILE", DeleteFile},
-  {"run", NULL, "PROGRAM [ARGUMENTS]", RunCommand},
-  {"start", NULL, "PROGRAM [ARGUMENTS]", StartCommand},
-  {"ps", "tasklist", "", ListProcesses},
-  {"kill", "taskkill", "PID|NAME", KillProcess},
-  {"fetch", NULL, "HOST [PATH] [FILE]", FetchCommand},
-  {"echo", NULL, "TEXT...", Echo},
-  {"whoami", NULL, "", WhoAmI},
-  {"ver", NULL, "", Version},
-  {"time", NULL, "", ShowTime},
-  {"exit", "logoff", "", Leave},
-  {"shutdown", NULL, "", ShutDown},
+    {"help", "?", "", Help},
+    {"list", "dir", "[PATH]", ListFiles},
+    {"type", "cat", "FILE", TypeFile},
+    {"write", NULL, "FILE TEXT...", WriteText},
+    {"append", NULL, "FILE TEXT...", AppendText},
+    {"copy", "cp", "FROM TO", CopyFile},
+    {"del", "erase", "FILE", DeleteFile},
+    {"run", NULL, "PROGRAM [ARGUMENTS]", RunCommand},
+    {"start", NULL, "PROGRAM [ARGUMENTS]", StartCommand},
+    {"ps", "tasklist", "", ListProcesses},
+    {"kill", "taskkill", "PID|NAME", KillProcess},
+    {"fetch", NULL, "HOST [PATH] [FILE]", FetchCommand},
+    {"echo", NULL, "TEXT...", Echo},
+    {"whoami", NULL, "", WhoAmI},
+    {"ver", NULL, "", Version},
+    {"time", NULL, "", ShowTime},
+    {"exit", "logoff", "", Leave},
+    {"shutdown", NULL, "", ShutDown},
 };
 
 static void Help(char *arguments) {

@@ -52,19 +52,18 @@ i32 program_main(const char *commandLine) {
     name = defaultName;
   }
 
-  status = OpenPath("\\Device\\Afd", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, FILE_SYNCHRONOUS_IO_NONALERT,
-                    &network);
+  status = OpenPath("\\Device\\Afd", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, FILE_SYNCHRONOUS_IO_NONALERT, &network);
   if (status < 0) {
     PrintStatus(output, "network", status);
     return status;
   }
   status = DeviceControl(network, IOCTL_NET_RESOLVE, host, strlen(host), exchange.Address, 4, NULL);
   if (status >= 0) {
-    Print(output, "Asking %u.%u.%u.%u for %s\r\n", exchange.Address[0], exchange.Address[1],
-          exchange.Address[2], exchange.Address[3], path);
+    Print(output, "Asking %u.%u.%u.%u for %s\r\n", exchange.Address[0], exchange.Address[1], exchange.Address[2],
+          exchange.Address[3], path);
     length = Format(exchange.Data, sizeof exchange.Data, "GET %s\r\n", path);
-    status = DeviceControl(network, IOCTL_NET_EXCHANGE, &exchange, offsetof(struct exchange, Data) + length,
-                           answer, sizeof answer, &length);
+    status = DeviceControl(network, IOCTL_NET_EXCHANGE, &exchange, offsetof(struct exchange, Data) + length, answer,
+                           sizeof answer, &length);
   }
   NtClose(network);
   if (status < 0) {

@@ -1,6 +1,6 @@
 /*
- * fuzz [ROUNDS [SEED]]: system calls with arbitrary numbers and arguments, in processes of their own. Whatever a program
- * does, the kernel must go on; if it does not, an assert or a stop code is in the ground truth.
+ * fuzz [ROUNDS [SEED]]: system calls with arbitrary numbers and arguments, in processes of their own. Whatever a
+ * program does, the kernel must go on; if it does not, an assert or a stop code is in the ground truth.
  */
 #include "../user.h"
 
@@ -27,7 +27,8 @@ static u32 RawCall(u32 number, const u32 *arguments) {
 
 static u8 room[4096];
 
-/* Something that an argument may be: a number, a handle, a good address, one at the edge of what is there, or a bad one. */
+/* Something that an argument may be: a number, a handle, a good address, one at the edge of what is there, or a
+   bad one. */
 static u32 Argument(void) {
   switch (Below(10)) {
   case 0: return 0;
@@ -43,8 +44,8 @@ static u32 Argument(void) {
   }
 }
 
-/* What would end the test itself, reach other processes, or write over what others say on the console: NtShutdownSystem,
-   NtOpenProcess, NtOpenThread, NtDisplayString. */
+/* What would end the test itself, reach other processes, or write over what others say on the console:
+   NtShutdownSystem, NtOpenProcess, NtOpenThread, NtDisplayString. */
 static u8 IsLeftOut(u32 number) { return number == 0xf9 || number == 0x7a || number == 0x80 || number == 0x43; }
 
 static u32 NTAPI Calls(void *argument) {

@@ -14,8 +14,8 @@ struct console {
   CLIENT_ID LogonId;
 };
 static struct console Consoles[] = {
-  {.Device = "\\Device\\Serial0", .CommandLine = "winlogon.exe 0"},
-  {.Device = "\\Device\\Serial1", .CommandLine = "winlogon.exe 1"},
+    {.Device = "\\Device\\Serial0", .CommandLine = "winlogon.exe 0"},
+    {.Device = "\\Device\\Serial1", .CommandLine = "winlogon.exe 1"},
 };
 
 /*
@@ -30,8 +30,8 @@ static NTSTATUS StartLogon(struct console *console) {
 
   if (status < 0) return status;
   path.Attributes.Attributes |= OBJ_INHERIT;
-  status = NtOpenFile(&standard[0], GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, &path.Attributes, &io,
-                      FILE_SHARE_ALL, FILE_SYNCHRONOUS_IO_NONALERT);
+  status = NtOpenFile(&standard[0], GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, &path.Attributes, &io, FILE_SHARE_ALL,
+                      FILE_SYNCHRONOUS_IO_NONALERT);
   if (status < 0) return status;
   standard[1] = standard[2] = standard[0];
   status = RunProgram(WINLOGON, console->CommandLine, standard, &console->Logon, &console->LogonId);
@@ -102,12 +102,8 @@ static void ServePort(HANDLE port) {
     switch (message.Logon.Header.Type) {
     case LPC_PORT_CLOSED:
     case LPC_CLIENT_DIED:
-    case LPC_CONNECTION_REQUEST:
-      reply = NULL;
-      break;
-    default:
-      message.Logon.Count = ++count;
-      reply = &message.Logon.Header;
+    case LPC_CONNECTION_REQUEST: reply = NULL; break;
+    default: message.Logon.Count = ++count; reply = &message.Logon.Header;
     }
   }
 }
@@ -126,9 +122,7 @@ i32 program_main(const char *commandLine) {
   for (i = 0; i < COUNT(Consoles); i++) {
     status = StartLogon(&Consoles[i]);
     /* A machine may have one serial port only: then there is no second console. */
-    if (status >= 0) {
-      status = RtlCreateUserThread(NtCurrentProcess(), 0, 0, WatchConsole, &Consoles[i], NULL, NULL);
-    }
+    if (status >= 0) { status = RtlCreateUserThread(NtCurrentProcess(), 0, 0, WatchConsole, &Consoles[i], NULL, NULL); }
     if (status < 0) {
       wchar text[64];
       char line[64];

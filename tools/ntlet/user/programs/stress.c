@@ -1,6 +1,7 @@
 /*
- * stress [ROUNDS [THREADS]]: makes every case that NT can have of a call that does not simply return, in so many threads
- * at once, and checks the results. What really happened is in the ground truth; what went wrong, too, as an assert.
+ * stress [ROUNDS [THREADS]]: makes every case that NT can have of a call that does not simply return, in so many
+ * threads at once, and checks the results. What really happened is in the ground truth; what went wrong, too, as an
+ * assert.
  */
 #include "stress/stress.h"
 
@@ -60,7 +61,8 @@ HANDLE OpenPipe(const char *name, u8 synchronous) {
   HANDLE pipe = NULL;
   char path[48];
   Format(path, sizeof path, "\\??\\PIPE\\%s", name);
-  TruthAssert(OpenPath(path, GENERIC_READ | GENERIC_WRITE, FILE_OPEN_IF, synchronous ? FILE_SYNCHRONOUS_IO_NONALERT : 0, &pipe) == STATUS_SUCCESS);
+  TruthAssert(OpenPath(path, GENERIC_READ | GENERIC_WRITE, FILE_OPEN_IF, synchronous ? FILE_SYNCHRONOUS_IO_NONALERT : 0,
+                       &pipe) == STATUS_SUCCESS);
   return pipe;
 }
 
@@ -88,7 +90,11 @@ static u32 NTAPI Work(void *argument) {
 
 /* Answers what CaseLpc asks, until it is killed. */
 static u32 NTAPI Serve(void *argument) {
-  struct { PORT_MESSAGE Header; u32 Value; u8 Rest[PORT_MAXIMUM_MESSAGE - sizeof(PORT_MESSAGE) - 4]; } message;
+  struct {
+    PORT_MESSAGE Header;
+    u32 Value;
+    u8 Rest[PORT_MAXIMUM_MESSAGE - sizeof(PORT_MESSAGE) - 4];
+  } message;
   PORT_MESSAGE *reply = NULL;
   while (NtReplyWaitReceivePort(argument, NULL, reply, &message.Header) == STATUS_SUCCESS) {
     message.Value++;
@@ -127,7 +133,9 @@ static void Dither(HANDLE device, u32 on) {
 static i32 Run(u32 rounds, u32 threads) {
   static struct worker workers[MOST_THREADS];
   HANDLE handles[MOST_THREADS], device, port, dead, server;
-  if (OpenPath("\\Device\\Stress", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, FILE_SYNCHRONOUS_IO_NONALERT, &device) != STATUS_SUCCESS) return 1;
+  if (OpenPath("\\Device\\Stress", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, FILE_SYNCHRONOUS_IO_NONALERT, &device) !=
+      STATUS_SUCCESS)
+    return 1;
   port = CreatePort(STRESS_PORT);
   if (port == NULL) {
     Print(StandardOutput(), "stress: it is running already\n");
@@ -163,7 +171,8 @@ i32 program_main(const char *commandLine) {
   if (word && (!ParseNumber(word, &rounds) || rounds == 0 || rounds > MOST_ROUNDS)) rounds = 0;
   if ((word = NextWord(&rest)) && (!ParseNumber(word, &threads) || threads > MOST_THREADS)) threads = 0;
   if (rounds == 0 || threads == 0) {
-    Print(StandardOutput(), "usage: stress [ROUNDS [THREADS]]   1 to %u rounds, 1 to %u threads\n", MOST_ROUNDS, MOST_THREADS);
+    Print(StandardOutput(), "usage: stress [ROUNDS [THREADS]]   1 to %u rounds, 1 to %u threads\n", MOST_ROUNDS,
+          MOST_THREADS);
     return 1;
   }
   return Run(rounds, threads);

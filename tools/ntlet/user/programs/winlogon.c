@@ -66,8 +66,7 @@ static void RunShell(HANDLE console, u32 number, const char *user) {
   HANDLE shell;
   NTSTATUS status;
 
-  Print(console, "Welcome, %s. This is logon %u since the system has started.\r\n", user,
-        ReportLogon(number, user));
+  Print(console, "Welcome, %s. This is logon %u since the system has started.\r\n", user, ReportLogon(number, user));
   Format(commandLine, sizeof commandLine, "cmd.exe %s", user);
   status = RunProgram(SHELL, commandLine, NULL, &shell, NULL);
   if (status < 0) PrintStatus(console, SHELL, status);

@@ -31,8 +31,7 @@ void ListFiles(char *arguments) {
   NTSTATUS status;
 
   if (!path) path = "C:\\";
-  status =
-    OpenPath(path, GENERIC_READ, FILE_OPEN, FILE_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT, &directory);
+  status = OpenPath(path, GENERIC_READ, FILE_OPEN, FILE_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT, &directory);
   if (status < 0) {
     Report(path, status);
     return;
@@ -41,8 +40,8 @@ void ListFiles(char *arguments) {
     const u8 *at = Buffer;
     u32 next;
 
-    status = NtQueryDirectoryFile(directory, NULL, NULL, NULL, &io, Buffer, sizeof Buffer,
-                                  FileDirectoryInformation, 0, NULL, 0);
+    status = NtQueryDirectoryFile(directory, NULL, NULL, NULL, &io, Buffer, sizeof Buffer, FileDirectoryInformation, 0,
+                                  NULL, 0);
     if (status < 0) break;
     do {
       ListEntry((const FILE_DIRECTORY_INFORMATION *)at);

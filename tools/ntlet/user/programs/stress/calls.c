@@ -35,7 +35,8 @@ void CaseDoors(struct worker *worker) {
   TruthAssert(Int2eDelayExecution(0, &interval) == STATUS_SUCCESS);
   TruthAssert(NtDelayExecution(0, &interval) == STATUS_SUCCESS);
   TruthAssert(Int2eClose((HANDLE)0x7fc) == STATUS_INVALID_HANDLE);
-  TruthAssert(Int2eReadFile((HANDLE)0x7fc, NULL, NULL, NULL, &iosb, text, sizeof text, NULL, NULL) == STATUS_INVALID_HANDLE);
+  TruthAssert(Int2eReadFile((HANDLE)0x7fc, NULL, NULL, NULL, &iosb, text, sizeof text, NULL, NULL) ==
+              STATUS_INVALID_HANDLE);
   TruthAssert(NtFlushWriteBuffer() == STATUS_SUCCESS);
 }
 
@@ -65,19 +66,18 @@ static TOLD u32 NTAPI Touch(u32 value) {
   return value + 1;
 }
 
-/* Calls Touch with ESP such that its return address is the last word of a page, and the first push is in a page that does
-   not exist yet. */
+/* Calls Touch with ESP such that its return address is the last word of a page, and the first push is in a page
+   that does not exist yet. */
 static u32 CallAtPageEnd(u32 top, u32 value) {
   u32 result;
-  __asm__ volatile(
-      "mov %%esp, %%ebx\n"
-      "mov %2, %%esp\n"
-      "push %3\n"
-      "call *%1\n"
-      "mov %%ebx, %%esp\n"
-      : "=a"(result)
-      : "r"(Touch), "r"(top), "0"(value)
-      : "ebx", "ecx", "edx", "memory");
+  __asm__ volatile("mov %%esp, %%ebx\n"
+                   "mov %2, %%esp\n"
+                   "push %3\n"
+                   "call *%1\n"
+                   "mov %%ebx, %%esp\n"
+                   : "=a"(result)
+                   : "r"(Touch), "r"(top), "0"(value)
+                   : "ebx", "ecx", "edx", "memory");
   return result;
 }
 
@@ -85,7 +85,8 @@ void CaseRestart(struct worker *worker) {
   u8 *memory = NULL;
   u32 size = 0x4000;
 
-  NTSTATUS status = NtAllocateVirtualMemory(NtCurrentProcess(), (void **)&memory, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+  NTSTATUS status =
+      NtAllocateVirtualMemory(NtCurrentProcess(), (void **)&memory, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
   TruthAssert(status == STATUS_SUCCESS);
   if (status != STATUS_SUCCESS) return;
   memory[0x3000] = 1;
@@ -164,7 +165,10 @@ void CaseCallback(struct worker *worker) {
 
 /* ---- Two stacks in one thread ---- */
 
-struct fiber_pair { struct fiber Own, Other; u32 Turns; };
+struct fiber_pair {
+  struct fiber Own, Other;
+  u32 Turns;
+};
 
 static TOLD void Ping(struct fiber_pair *pair, u32 other) {
   u32 call = TruthEnter(FnFiber);
@@ -199,7 +203,8 @@ void CaseFibers(struct worker *worker) {
 
 /* ---- Going on somewhere else: NtContinue and NtRaiseException do not return ---- */
 
-static EXCEPTION_DISPOSITION Resume(EXCEPTION_RECORD *record, EXCEPTION_REGISTRATION_RECORD *frame, CONTEXT *context, void *dispatcher) {
+static EXCEPTION_DISPOSITION Resume(EXCEPTION_RECORD *record, EXCEPTION_REGISTRATION_RECORD *frame, CONTEXT *context,
+                                    void *dispatcher) {
   if (record->ExceptionFlags & EXCEPTION_UNWINDING) return ExceptionContinueSearch;
   /* Behind `ud2` in CaseContinue. */
   context->Eip += 2;

@@ -6,15 +6,19 @@
 /* One thread's share of the work, and what it works with. */
 struct worker {
   u32 Index, Rounds;
-  HANDLE Device;     /* \Device\Stress */
-  char Pipe[24];     /* the name of its own pipe */
+  HANDLE Device; /* \Device\Stress */
+  char Pipe[24]; /* the name of its own pipe */
   struct jump_buffer Jump;
   HANDLE Handle;     /* what a helper thread that is killed leaves open */
   volatile u32 Flag; /* between the worker and its helper threads */
 };
 
 /* A case: `Every` tells which workers drive it: those whose index it divides. */
-struct stress_case { const char *Name; void (*Run)(struct worker *worker); u32 Every; };
+struct stress_case {
+  const char *Name;
+  void (*Run)(struct worker *worker);
+  u32 Every;
+};
 extern const struct stress_case StressCases[];
 extern const u32 StressCaseCount;
 

@@ -47,7 +47,8 @@ static TOLD void NTAPI Apc(void *context, void *argument1, void *argument2) {
 void CaseApc(struct worker *worker) {
   LARGE_INTEGER interval = -SECONDS(10);
   worker->Flag = 0;
-  for (u32 i = 0; i < 3; i++) TruthAssert(NtQueueApcThread(NtCurrentThread(), Apc, worker, NULL, NULL) == STATUS_SUCCESS);
+  for (u32 i = 0; i < 3; i++)
+    TruthAssert(NtQueueApcThread(NtCurrentThread(), Apc, worker, NULL, NULL) == STATUS_SUCCESS);
   TruthAssert(NtDelayExecution(1, &interval) == STATUS_USER_APC);
   TruthAssert(worker->Flag == 3); /* each goes on to the next one by NtContinue */
   TruthAssert(NtTestAlert() == STATUS_SUCCESS);
@@ -105,7 +106,10 @@ static u32 NTAPI CallsForEver(void *argument) {
 
 static u32 NTAPI AsksForEver(void *argument) {
   struct worker *worker = argument;
-  struct { PORT_MESSAGE Header; u8 Data[PORT_MAXIMUM_MESSAGE - sizeof(PORT_MESSAGE)]; } message;
+  struct {
+    PORT_MESSAGE Header;
+    u8 Data[PORT_MAXIMUM_MESSAGE - sizeof(PORT_MESSAGE)];
+  } message;
   UNICODE_STRING name;
   RtlInitUnicodeString(&name, DEAD_PORT);
   TruthAssert(NtConnectPort(&worker->Handle, &name, NULL, NULL, NULL, NULL, NULL, NULL) == STATUS_SUCCESS);
@@ -176,7 +180,11 @@ void CaseSuspend(struct worker *worker) {
 /* ---- A call that another thread answers ---- */
 
 void CaseLpc(struct worker *worker) {
-  struct { PORT_MESSAGE Header; u32 Value; u8 Rest[PORT_MAXIMUM_MESSAGE - sizeof(PORT_MESSAGE) - 4]; } message;
+  struct {
+    PORT_MESSAGE Header;
+    u32 Value;
+    u8 Rest[PORT_MAXIMUM_MESSAGE - sizeof(PORT_MESSAGE) - 4];
+  } message;
   UNICODE_STRING name;
   HANDLE port;
   RtlInitUnicodeString(&name, STRESS_PORT);
@@ -204,29 +212,30 @@ void CaseProcess(struct worker *worker) {
 
 /* ---- One call, two returns ---- */
 
-static TOLD NTSTATUS Fork(void) {
+/* Returns in the parent, and once more in the copy. */
+static TOLD NTSTATUS Fork(HANDLE *process) {
   u32 call = TruthEnter(FnFork);
-  HANDLE process = NULL, thread = NULL;
-  NTSTATUS status = RtlCloneUserProcess(&process, &thread);
+  HANDLE thread = NULL;
+  NTSTATUS status = RtlCloneUserProcess(process, &thread);
   if (status == STATUS_PROCESS_CLONED) {
     TruthAgain(call, (u32)status);
-    NtTerminateProcess(NtCurrentProcess(), 11);
+  } else {
+    if (thread) NtClose(thread);
+    TruthLeave(call, (u32)status);
   }
-  TruthAssert(status == STATUS_SUCCESS);
-  if (status == STATUS_SUCCESS) {
-    NtClose(thread);
-    TruthAssert(WaitForProcess(process) == 11);
-  }
-  TruthLeave(call, (u32)status);
   return status;
 }
 
 void CaseFork(struct worker *worker) {
-  Fork();
+  HANDLE process = NULL;
+  NTSTATUS status = Fork(&process);
+  if (status == STATUS_PROCESS_CLONED) NtTerminateProcess(NtCurrentProcess(), 11);
+  TruthAssert(status == STATUS_SUCCESS);
+  if (status == STATUS_SUCCESS) TruthAssert(WaitForProcess(process) == 11);
 }
 
 void RegisterThreadFunctions(void) {
   FnApc = TruthFunction(Apc, SHAPE_STDCALL(3), "stress!Apc");
   FnWait = TruthFunction(WaitForApc, SHAPE_CDECL(0), "stress!WaitForApc");
-  FnFork = TruthFunction(Fork, SHAPE_CDECL(0), "stress!Fork");
+  FnFork = TruthFunction(Fork, SHAPE_CDECL(1), "stress!Fork");
 }
