@@ -282,7 +282,7 @@ typedef void(NTAPI *PKNORMAL_ROUTINE)(void *context, void *argument1, void *argu
 #define SHARED_SYSTEM_CALL_RETURN 0x304u
 
 /*
- * Device controls. The serial console: echo what is typed (1) or not (0). The network: see nic.c. The stress device:
+ * Device controls. The serial console: echo what is typed (1) or not (0). The network: see net.c and dns.c. The stress device:
  * see stress.c in the kernel.
  */
 #define IOCTL_CONSOLE_ECHO 0x001b0004u

@@ -10,7 +10,6 @@
 #define FIRST_IRQ 0x30
 
 extern const u8 KiSystemServiceCopyArguments[], KiBadArguments[];
-extern void KiInterrupt(KTRAP_FRAME *frame, u32 irq);
 
 void KeBugCheck(u32 code, u32 a) {
   static const char text[] = "\r\n*** STOP: ntlet\r\n";

@@ -1,8 +1,7 @@
 /* The processor's tables, the service tables, and the order in which the kernel comes up. */
 #include "ke.h"
 
-extern u8 KiTrapTable[], KiSystemService[], KiFastCallEntry[], KiBootDirectory[], image_start[], image_end[];
-extern void ObInitialize(void);
+extern const u8 KiTrapTable[], KiSystemService[], KiFastCallEntry[];
 
 /* ---- Service tables ---- */
 
@@ -147,7 +146,7 @@ static void InitializeDebuggerData(void) {
   static wchar name[] = L"ntoskrnl.exe", path[] = L"\\WINDOWS\\system32\\ntoskrnl.exe";
   InitializeListHead(&PsLoadedModuleList);
   InsertTailList(&PsLoadedModuleList, &kernelModule.InLoadOrderLinks);
-  kernelModule.DllBase = image_start;
+  kernelModule.DllBase = (void *)image_start;
   kernelModule.SizeOfImage = (u32)(image_end - image_start);
   kernelModule.BaseDllName = (UNICODE_STRING){sizeof name - 2, sizeof name, name};
   kernelModule.FullDllName = (UNICODE_STRING){sizeof path - 2, sizeof path, path};

@@ -5,7 +5,6 @@
 #define PROBE(pointer)                                                                                                 \
   if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
 #define NAME_ROOM 112
-extern void DiskInitialize(void);
 
 static struct device disk = {3, sizeof disk, DeviceDisk, 0}, directory = {3, sizeof disk, DeviceDirectory, 0},
                      serial[2] = {{3, sizeof disk, DeviceConsole, 0}, {3, sizeof disk, DeviceConsole, 1}},

@@ -40,5 +40,6 @@ NTSTATUS StressControl(HANDLE handle, u32 code, u32 *input, u32 inputLength, voi
 NTSTATUS DiskCreate(const char *path, struct file_node **node);
 NTSTATUS DiskWrite(struct file_node *node, u32 offset, const void *buffer, u32 length);
 void DiskRelease(struct file_node *node);
+void DiskInitialize(void);
 struct file_node *DiskFirst(void);
 #endif

@@ -3,13 +3,13 @@
  * A waker makes a thread ready; the thread itself looks whether what it waited for has come.
  */
 #include "ke.h"
+#include "nic.h"
 
 volatile u32 KeTickCount;
 ETHREAD *KiIdleThread;
 u32 KiDither;
 static LIST_ENTRY readyList = {&readyList, &readyList};
 static u8 quantumEnded;
-extern u32 KiTss[26];
 #define QUANTUM 3 /* ticks */
 
 void KiReadyThread(ETHREAD *thread) {
@@ -43,7 +43,6 @@ void KiSwapThread(void) {
   if (space != ReadCr3()) WriteCr3(space);
   KiSetKernelStack(to);
   /* FS in user mode is the thread's TEB: entry 7 of the GDT. */
-  extern void KiSetTeb(u32 base);
   KiSetTeb((u32)to->Teb);
   TruthSwitch(from, to);
   KiSwapContext(from, to);
@@ -180,8 +179,6 @@ void KiInitializeClock(void) {
   outb(0x40, (u8)(divisor >> 8));
 }
 
-extern LIST_ENTRY PsActiveProcessHead;
-
 static void WakeSleepers(void) {
   for (LIST_ENTRY *p = PsActiveProcessHead.Flink; p != &PsActiveProcessHead; p = p->Flink) {
     EPROCESS *process = CONTAINER(p, EPROCESS, ActiveProcessLinks);
@@ -201,7 +198,6 @@ static void UpdateSharedData(void) {
 
 void KiClockInterrupt(KTRAP_FRAME *frame) {
   ETHREAD *thread = CurrentThread();
-  extern void NicPoll(void);
   KeTickCount++;
   UpdateSharedData();
   NicPoll();

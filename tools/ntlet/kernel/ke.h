@@ -157,6 +157,7 @@ u32 MmAttach(EPROCESS *process); /* its address space until MmDetach(what it ret
 void MmDetach(u32 previous);
 
 /* ob.c */
+void ObInitialize(void);
 void *ObCreateObject(OBJECT_TYPE *type, u32 bytes);
 void ObReferenceObject(void *body);
 void ObDereferenceObject(void *body);
@@ -213,6 +214,13 @@ void ConEcho(u32 port, int on);
 void LpcClosePort(void *port);
 void LpcDeletePort(void *port);
 void LpcCancelThread(ETHREAD *thread);
+
+/* init.c and head.S */
+extern const u8 image_start[], image_end[]; /* of the kernel */
+extern u8 KiBootDirectory[], KiBootStack[];
+extern u32 KiTss[26];
+void KiSetTeb(u32 base);
+void KiInterrupt(KTRAP_FRAME *frame, u32 irq);
 
 /* Entry points in assembly */
 void KiSwapContext(ETHREAD *from, ETHREAD *to);

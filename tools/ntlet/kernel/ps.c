@@ -11,7 +11,6 @@ u32 KiUserApcDispatcher, KiUserExceptionDispatcher, KiUserCallbackDispatcher, Ld
 static u32 rtlUserThreadStart;
 static u32 processGeneration, threadGeneration;
 static ETHREAD *deadThread;
-extern u8 KiBootDirectory[];
 
 /* ---- Client ids ---- */
 
@@ -300,7 +299,6 @@ static EPROCESS *SystemProcess(const char *name, u32 id, u32 directory) {
 /* The boot thread becomes the idle thread, of a process that is in no list, as in NT. */
 static void CreateIdleThread(void) {
   static ETHREAD *thread;
-  extern u8 KiBootStack[];
   thread = ObCreateObject(PsThreadType, sizeof *thread);
   KeInitializeEvent(&thread->Header, ThreadObject, 0);
   for (int mode = 0; mode < 2; mode++) InitializeListHead(&thread->ApcState.ApcListHead[mode]);

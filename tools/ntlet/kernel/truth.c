@@ -32,7 +32,6 @@ enum {
 
 static u32 record[LONGEST] __attribute__((aligned(1024)));
 static u32 length, sequence, lastCall, lastFunction = FIRST_PROGRAM_FUNCTION;
-extern const u8 image_start[], image_end[];
 
 static void Begin(u32 kind, u32 generation) {
   record[0] = kind | 0x544e0000u;
