@@ -98,8 +98,10 @@ test.serial('verifying replays it once more, with the same outcome', async (t) =
   t.true(complete);
   t.is(integrity.chain, recorded.result.chain);
   const { wallMs: _first, ...first } = replayed;
-  const { wallMs: _second, ...second } = replay!;
+  const { wallMs: _second, debug, ...second } = replay!;
   t.deepEqual(second, first);
+  // Linux has nothing to say at port 0xE9, and that is what was compared.
+  t.deepEqual(debug, { bytes: 0, records: 0, beyond: 0 });
 });
 
 test.serial(

@@ -3,6 +3,7 @@
 # Needs gcc and binutils for x86 (Debian: `apt-get install gcc binutils`). The same compiler makes the same bytes;
 # the committed binary was made with the versions in compiler.txt.
 set -eu
+export LC_ALL=C # the order of files is that of their bytes
 cd "$(dirname "$0")"
 output=${1:-../../src/machine/ntlet/ntlet.bin}
 case $output in /*) ;; *) output=$(pwd)/$output ;; esac
@@ -39,5 +40,5 @@ sed -n 's/^SERVICE(\(.*\), Nt\(.*\), \(.*\))$/ZW(\1, \2, \3)/p' include/services
 $CC $flags $link -I"$work" -Wa,-I,"$work" -Wa,-I,disk -Wl,-T,kernel/kernel.ld -o "$work/ntlet.elf" kernel/*.S kernel/*.c
 $OBJCOPY -O binary --only-section=.image "$work/ntlet.elf" "$work/ntlet.bin"
 mkdir -p "$(dirname "$output")"
-cp "$work/ntlet.bin" "$output"
+install -m 644 "$work/ntlet.bin" "$output"
 [ -z "${KEEP:-}" ] || cp "$work"/*.elf "$KEEP"/
