@@ -162,7 +162,7 @@ NTSTATUS NTAPI NtGdiFlush(void) {
 
 /* ---- PsConvertToGuiThread: see trap.S ---- */
 
-static u32 conversionCall(ETHREAD *thread) {
+static u32 ConversionCall(ETHREAD *thread) {
   return thread->OpenCount ? thread->Open[thread->OpenCount - 1].Number : 0;
 }
 
@@ -196,5 +196,5 @@ NTSTATUS KiExchangedStack(u32 moved) {
     thread->ServiceTable = KeServiceDescriptorTableShadow;
     status = STATUS_SUCCESS;
   }
-  return KiCallLeave(conversionCall(thread), status);
+  return KiCallLeave(ConversionCall(thread), status);
 }

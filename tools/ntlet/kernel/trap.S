@@ -3,8 +3,6 @@
  * itself. Each builds a KTRAP_FRAME on the kernel stack, with its address in EBP, and all leave through KiTrapExit.
  */
 #define FRAME_DOOR 0x20
-#define FRAME_OPEN 0x18
-#define FRAME_HELD 0x1c
 #define FRAME_EDX 0x3c
 #define FRAME_EAX 0x44
 #define FRAME_MODE 0x48
@@ -91,13 +89,14 @@ KiTrapExit:
   add $4, %esp
   iret
 
-/* Interrupts are off on the way in, so one word can hold the vector until the frame is built. */
+/* Interrupts are off on the way in, so one word can hold the vector until the frame is built. By SS: it is the kernel's
+   already, while DS is whatever the program has loaded into it. */
 .macro TRAP vector
   .balign 32
   .if !(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17)
     push $0
   .endif
-  movl $\vector, KiVector
+  movl $\vector, %ss:KiVector
   jmp KiCommonTrap
 .endm
 .balign 32
@@ -135,6 +134,8 @@ KiFastCallEntry:
   push %edx
   pushf
   orl $0x200, (%esp)
+  push $2 /* SYSENTER has cleared IF only; NT, for one, must not be set when the kernel executes IRET */
+  popf
   add $8, %edx
   push $0x1b
   push 0xffdf0304

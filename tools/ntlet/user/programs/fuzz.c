@@ -48,6 +48,26 @@ static u32 Argument(void) {
    NtShutdownSystem, NtOpenProcess, NtOpenThread, NtDisplayString. */
 static u8 IsLeftOut(u32 number) { return number == 0xf9 || number == 0x7a || number == 0x80 || number == 0x43; }
 
+/* Into the kernel with empty segment registers, and with flags that it must not take along: nested task, alignment
+   check, direction. */
+static void OddState(void) {
+  __asm__ volatile("push %%ds\n"
+                   "push %%es\n"
+                   "xor %%eax, %%eax\n"
+                   "mov %%eax, %%ds\n"
+                   "mov %%eax, %%es\n"
+                   "int $0x2d\n"
+                   "pop %%es\n"
+                   "pop %%ds\n"
+                   "pushf\n"
+                   "pushf\n"
+                   "orl $0x44400, (%%esp)\n"
+                   "popf\n"
+                   "call NtYieldExecution\n"
+                   "popf\n" ::
+                       : "eax", "ecx", "edx", "memory");
+}
+
 static u32 NTAPI Calls(void *argument) {
   u32 arguments[17];
   (void)argument;
@@ -55,6 +75,7 @@ static u32 NTAPI Calls(void *argument) {
     u32 number = Below(SERVICES + 4), kind = Below(40);
     if (kind == 0) number = 0x1000 + Below(0x29c);
     if (kind == 1) number = Random();
+    if (kind == 2) OddState();
     if (IsLeftOut(number & 0xfff)) continue;
     for (u32 j = 0; j < COUNT(arguments); j++) arguments[j] = Argument();
     for (u32 j = 0; j < 64; j++) ((u32 *)room)[Below(1024)] = Argument();
