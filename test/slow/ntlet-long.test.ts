@@ -21,7 +21,7 @@ test.serial('hundreds of processes that make arbitrary system calls', async (t) 
   await guest.logIn(0, 'guest', 'guest');
   const seed = Date.now() & 0xffffff;
   t.log(`fuzz 300 ${seed}`);
-  t.regex(await guest.run(`fuzz 300 ${seed}`, { seconds: 1200 }), /^fuzz: 300 processes/);
+  t.regex(await guest.run(`fuzz 300 ${seed}`, { seconds: 1200 }), /fuzz: 300 processes/);
   t.is(await guest.run('echo still here'), 'still here\n');
   const { records } = await finishAndVerify(t, guest);
   t.false(records.some(({ kind }) => kind === 'halt'));
