@@ -7,8 +7,9 @@ import { printPattern } from '../record/script.ts';
 import { runScript, waitForOutput } from '../record/script-runner.ts';
 import { decodeBytes, visible } from '../record/script-text.ts';
 import { writeStateFile } from '../trace/state-file.ts';
+import { StreamBatch } from '../trace/stream.ts';
 import { count, jsonOption, pattern, seconds, text, valueOption } from './arguments.ts';
-import { ConsoleHistory, ConsoleTap, type ShownBefore } from './console-tap.ts';
+import { ConsoleHistory, ConsoleTap } from './console-tap.ts';
 import { GIVEN_UP } from './errors.ts';
 import { formatBytes, formatCount, formatDuration, formatExact, formatTable } from './format.ts';
 import { checkTarget, type GuestSource, loadSource } from './guest-source.ts';
@@ -16,7 +17,7 @@ import { output, say } from './output.ts';
 import { readScript } from './script-file.ts';
 import { quote, self } from './self.ts';
 import { Signals } from './signals.ts';
-import { describeState } from './state-meta.ts';
+import { describeState, type SaidBefore } from './state-meta.ts';
 import { StatusLine } from './status-line.ts';
 
 interface Arguments {
@@ -33,6 +34,8 @@ interface Arguments {
 
 const DEFAULT_TIMEOUT = 600;
 const STATUS_MS = 250;
+/** Bytes that a guest may have written to I/O port 0xE9 for a state to keep them. */
+const DEBUG_KEPT = 1 << 20;
 
 export const guestBootCommand: CommandModule<object, Arguments> = {
   command: 'boot <guest>',
@@ -88,9 +91,12 @@ async function boot(args: Arguments): Promise<void> {
     console: args.console ?? 0,
   });
   const { machine, images } = source;
-  const meta = describeState(machine, images, booted.instructions, booted.shown);
+  const meta = describeState(machine, images, booted.instructions, booted.said);
   const file = writeStateFile(save, meta, booted.state, { overwrite: args.force });
-  if (args.json) return output.json({ file: save, bytes: file.length, ready: booted.ready, ...meta });
+  if (args.json) {
+    const { debug: _, ...known } = meta;
+    return output.json({ file: save, bytes: file.length, ready: booted.ready, ...known });
+  }
   const rows: [string, string][] = [
     ['state', `${save}, ${formatBytes(file.length)}`],
     ['booted', `${formatExact(booted.instructions)} instructions in ${formatDuration(booted.wallMs)}`],
@@ -113,14 +119,17 @@ interface Booted {
   readonly wallMs: number;
   /** How that it is ready was seen. */
   readonly ready: string;
-  /** The end of what the consoles said. */
-  readonly shown: readonly ShownBefore[];
+  readonly said: SaidBefore;
 }
 
 async function bootUntilReady(source: GuestSource, plan: BootPlan): Promise<Booted> {
   const pc = await createPc(source.machine, source.images);
   const tap = new ConsoleTap(pc, (port, bytes) => pc.sendSerial(port, bytes));
   const history = new ConsoleHistory(tap);
+  const debug = new StreamBatch();
+  pc.onDebugPort((value, bytes) => {
+    if (debug.bytes <= DEBUG_KEPT) debug.put(0, value, bytes);
+  });
   const signals = new Signals(() => process.exit(GIVEN_UP));
   const abort = new AbortController();
   const counter = new InstructionCounter(pc);
@@ -145,7 +154,10 @@ async function bootUntilReady(source: GuestSource, plan: BootPlan): Promise<Boot
       instructions: counter.read(),
       wallMs,
       ready,
-      shown: history.read(),
+      said: {
+        shown: history.read(),
+        debug: debug.bytes <= DEBUG_KEPT ? debug.data : undefined,
+      },
     };
   } finally {
     clearTimeout(timer);

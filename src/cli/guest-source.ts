@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { RebekError } from '../base/errors.ts';
 import { type Images, loadImages } from '../machine/images.ts';
 import { loadMachine, type Machine } from '../machine/machine.ts';
+import type { RecordingOptions } from '../record/recording.ts';
 import { readStateFile } from '../trace/state-file.ts';
 import type { ShownBefore } from './console-tap.ts';
 import { usageError } from './errors.ts';
@@ -12,7 +13,7 @@ import { checkStateMeta } from './state-meta.ts';
 export interface GuestSource {
   readonly machine: Machine;
   readonly images: Images;
-  readonly from?: { readonly name: string; readonly state: ArrayBuffer };
+  readonly from?: RecordingOptions['from'];
   /** What the consoles showed when the state was saved; nothing at power-on. */
   readonly shown: readonly ShownBefore[];
 }
@@ -40,8 +41,8 @@ export async function loadSource(options: SourceOptions): Promise<GuestSource> {
   const images = await loadImages(machine);
   if (options.from === undefined) return { machine, images, shown: [] };
   const { meta, state } = readStateFile(options.from);
-  const shown = checkStateMeta(options.from, meta, machine, images);
-  return { machine, images, shown, from: { name: basename(options.from), state } };
+  const { shown, debug } = checkStateMeta(options.from, meta, machine, images);
+  return { machine, images, shown, from: { name: basename(options.from), state, debug } };
 }
 
 /**

@@ -10,6 +10,7 @@ import { machineForTrace } from '../record/provenance.ts';
 import type { ShownBefore } from './console-tap.ts';
 import { quote, self } from './self.ts';
 
+const hexadecimal = z.string().regex(/^([0-9a-f]{2})*$/);
 const stateMeta = z.object({
   recorder: z.object({ name: z.string(), version: z.string() }),
   engine: z.object({ name: z.string(), version: z.string(), sha256: z.string() }),
@@ -20,11 +21,19 @@ const stateMeta = z.object({
   /** Executed from power-on to the state. */
   instructions: z.number(),
   /** The end of what each serial port had said, hexadecimal. */
-  consoles: z.array(
-    z.object({ port: z.number().int().min(0).max(3), bytes: z.string().regex(/^([0-9a-f]{2})*$/) }),
-  ),
+  consoles: z.array(z.object({ port: z.number().int().min(0).max(3), bytes: hexadecimal })),
+  /** All that the guest had written to I/O port 0xE9; absent where that was too much, or is not known. */
+  debug: hexadecimal.optional(),
 });
 type StateMeta = z.infer<typeof stateMeta>;
+
+/** What a guest had said when its state was saved. */
+export interface SaidBefore {
+  /** The ends of what its consoles showed. */
+  readonly shown: readonly ShownBefore[];
+  /** All that it had written to I/O port 0xE9, where that is known. */
+  readonly debug?: Uint8Array | undefined;
+}
 
 /** Fields of a machine that may differ: they are names, or matter only at power-on. */
 const FREE = new Set(['name', 'source', 'prompt', 'jit', 'clock']);
@@ -33,7 +42,7 @@ export function describeState(
   machine: Machine,
   images: Images,
   instructions: number,
-  shown: readonly ShownBefore[],
+  { shown, debug }: SaidBefore,
 ): StateMeta {
   const { name, version, sha256 } = readEngineBinary();
   return {
@@ -42,16 +51,17 @@ export function describeState(
     ...(machineForTrace(machine, images) as Pick<StateMeta, 'machine' | 'images'>),
     created: new Date().toISOString(),
     instructions,
-    consoles: shown.map(({ port, bytes }) => ({ port, bytes: Buffer.from(bytes).toString('hex') })),
+    consoles: shown.map(({ port, bytes }) => ({ port, bytes: toHex(bytes) })),
+    ...(debug !== undefined && { debug: toHex(debug) }),
   };
 }
 
 /**
  * Checks that a state belongs to a machine.
- * @returns what its consoles showed when it was saved
+ * @returns what the guest had said when it was saved
  * @throws RebekError ERR_STATE_MISMATCH: of another engine, machine or images; ERR_STATE_META: not one of ours
  */
-export function checkStateMeta(file: string, meta: unknown, machine: Machine, images: Images): ShownBefore[] {
+export function checkStateMeta(file: string, meta: unknown, machine: Machine, images: Images): SaidBefore {
   const parsed = stateMeta.safeParse(meta);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0]!;
@@ -65,17 +75,18 @@ export function checkStateMeta(file: string, meta: unknown, machine: Machine, im
     );
   }
   const saved = parsed.data;
-  const now = describeState(machine, images, 0, []);
+  const now = describeState(machine, images, 0, { shown: [] });
   const differences = [
     ...engineDifference(saved, now),
     ...machineDifferences(saved, now),
     ...imageDifferences(saved, now),
   ];
   if (differences.length === 0) {
-    return saved.consoles.map(({ port, bytes }) => ({
-      port,
-      bytes: new Uint8Array(Buffer.from(bytes, 'hex')),
-    }));
+    const { consoles, debug } = saved;
+    return {
+      shown: consoles.map(({ port, bytes }) => ({ port, bytes: fromHex(bytes) })),
+      debug: debug === undefined ? undefined : fromHex(debug),
+    };
   }
   throw new RebekError(
     'ERR_STATE_MISMATCH',
@@ -86,6 +97,9 @@ export function checkStateMeta(file: string, meta: unknown, machine: Machine, im
     },
   );
 }
+
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const fromHex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 
 function engineDifference(saved: StateMeta, now: StateMeta): string[] {
   const name = ({ engine }: StateMeta): string =>

@@ -40,7 +40,12 @@ export interface RecordingOptions {
   /** Replace an existing file. */
   readonly overwrite?: boolean;
   /** Go on from a saved state. */
-  readonly from?: { readonly name: string; readonly state: ArrayBuffer };
+  readonly from?: {
+    readonly name: string;
+    readonly state: ArrayBuffer;
+    /** What the guest had written to I/O port 0xE9 before the state was saved, if that is known. */
+    readonly debug?: Uint8Array | undefined;
+  };
 }
 
 /** Why a recording came to an end by itself. */
@@ -319,7 +324,9 @@ function writeStart(
     },
     initial: hashState(raw, layout),
   };
-  writer.send({ kind: 'map', type: 'META', time: { instruction: 0, wallNs: 0 }, body: meta });
+  const debug = options.from?.debug;
+  const body = debug === undefined ? meta : { ...meta, debug };
+  writer.send({ kind: 'map', type: 'META', time: { instruction: 0, wallNs: 0 }, body });
   writer.send({ kind: 'engine', bytes: engine.bytes });
   for (const { pages, data } of pageBatches(memory)) {
     const buffers = [pages.buffer as ArrayBuffer, data.buffer as ArrayBuffer];

@@ -28,7 +28,7 @@ export class StreamBatch {
   private instructions = new VarintWriter(1024);
   private channels = new VarintWriter(256);
   private lengths = new VarintWriter(256);
-  private data = new Uint8Array(4096);
+  private buffer = new Uint8Array(4096);
   private size = 0;
   private last = 0;
   private first = 0;
@@ -40,7 +40,7 @@ export class StreamBatch {
     this.begin(instruction, channel);
     this.lengths.push(bytes.length);
     this.reserve(bytes.length);
-    this.data.set(bytes, this.size);
+    this.buffer.set(bytes, this.size);
     this.size += bytes.length;
   }
 
@@ -54,7 +54,7 @@ export class StreamBatch {
       this.open = 0;
     }
     this.reserve(bytes);
-    for (let i = 0; i < bytes; i++) this.data[this.size++] = value >>> (8 * i);
+    for (let i = 0; i < bytes; i++) this.buffer[this.size++] = value >>> (8 * i);
     this.open += bytes;
   }
 
@@ -73,14 +73,19 @@ export class StreamBatch {
   }
 
   private reserve(bytes: number): void {
-    if (this.size + bytes <= this.data.length) return;
-    const data = new Uint8Array(Math.max(this.data.length * 2, this.size + bytes));
-    data.set(this.data.subarray(0, this.size));
-    this.data = data;
+    if (this.size + bytes <= this.buffer.length) return;
+    const buffer = new Uint8Array(Math.max(this.buffer.length * 2, this.size + bytes));
+    buffer.set(this.buffer.subarray(0, this.size));
+    this.buffer = buffer;
   }
 
   get bytes(): number {
     return this.size;
+  }
+
+  /** A copy of the bytes of all records, one after the other. */
+  get data(): Uint8Array {
+    return this.buffer.slice(0, this.size);
   }
 
   /** Instruction count of the first record. */
@@ -97,7 +102,7 @@ export class StreamBatch {
       ins: this.instructions.finish().slice(),
       chan: this.channels.finish().slice(),
       len: this.lengths.finish().slice(),
-      data: this.data.slice(0, this.size),
+      data: this.data,
     };
     this.records = this.size = 0;
     this.instructions = new VarintWriter(1024);

@@ -11,6 +11,11 @@ import { decodeStream, type StreamRecord, type StreamType } from './stream.ts';
 export class TraceFile {
   readonly reader: ContainerReader;
   readonly meta: TraceMeta;
+  /**
+   * What the guest had written to I/O port 0xE9 before the saved state that the recording began from; undefined where
+   * that is not known, and where it began at power-on.
+   */
+  readonly debugBefore: Uint8Array | undefined;
   /** Undefined in an incomplete trace that ends before it. */
   readonly summary: TraceSummary | undefined;
 
@@ -24,7 +29,9 @@ export class TraceFile {
   private constructor(reader: ContainerReader) {
     this.reader = reader;
     try {
-      this.meta = parseMeta(this.single(ChunkType.metadata)?.raw());
+      const meta = this.single(ChunkType.metadata);
+      this.meta = parseMeta(meta?.raw());
+      this.debugBefore = meta?.raw()['debug'] === undefined ? undefined : meta.bin('debug');
       const summary = this.single(ChunkType.summary);
       this.summary = summary === undefined ? undefined : parseSummary(summary.raw());
     } catch (error) {

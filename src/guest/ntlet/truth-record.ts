@@ -42,7 +42,7 @@ export interface FunctionShape {
 
 interface Common {
   readonly sequence: number;
-  /** Guest instructions executed when its first byte was written. */
+  /** Guest instructions executed when its first byte was written; -1 if that was before the recording began. */
   readonly instruction: number;
   /** Generation of the thread that it is about; 0 before the first. */
   readonly thread: number;

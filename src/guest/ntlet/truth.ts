@@ -21,6 +21,8 @@ export interface TruthEnd {
   readonly cut: number;
 }
 
+/** The instruction count of what was told before the recording began, which a saved state has kept. */
+const BEFORE = -1;
 /** Bytes of the longest record. */
 const LONGEST = 255 * 4;
 
@@ -112,12 +114,18 @@ export class TruthReader implements Iterable<TruthRecord> {
    * @throws RebekError ERR_TRUTH_…, ERR_TRACE_…
    */
   *[Symbol.iterator](): Generator<TruthRecord> {
-    const { meta, incomplete, summary } = this.trace;
-    this.end = yield* decodeTruth(this.trace.stream(ChunkType.debug), {
-      fromStart: meta.start === 'power-on',
+    const { meta, incomplete, summary, debugBefore } = this.trace;
+    this.end = yield* decodeTruth(this.pieces(), {
+      fromStart: meta.start === 'power-on' || debugBefore !== undefined,
       // An emulator that crashes may do so inside a record, too.
       incomplete: incomplete !== undefined || summary?.final === null,
     });
+  }
+
+  private *pieces(): Generator<TruthPiece> {
+    const { debugBefore } = this.trace;
+    if (debugBefore !== undefined) yield { instruction: BEFORE, bytes: debugBefore };
+    yield* this.trace.stream(ChunkType.debug);
   }
 
   close(): void {
