@@ -2,8 +2,6 @@
 #include "io.h"
 #include "nic.h"
 
-#define PROBE(pointer)                                                                                                 \
-  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
 #define NAME_ROOM 112
 
 static struct device disk = {3, sizeof disk, DeviceDisk, 0}, directory = {3, sizeof disk, DeviceDirectory, 0},

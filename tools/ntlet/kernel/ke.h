@@ -96,6 +96,9 @@ enum service_words {
   u32 *const entry_ = (u32 *)__builtin_frame_address(0) + 1;                                                           \
   const u32 call_ = KiCallEnter(Number##name, entry_, Words##name, entry_ + 1)
 #define LEAVE(status) return KiCallLeave(call_, (status))
+/* What a service writes through a pointer must be in reach before anything is done. */
+#define PROBE(pointer)                                                                                                 \
+  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
 
 /* ke.c: threads, waiting, time */
 extern volatile u32 KeTickCount;

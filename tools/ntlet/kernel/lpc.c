@@ -4,9 +4,6 @@
  */
 #include "ke.h"
 
-#define PROBE(pointer)                                                                                                 \
-  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
-
 /* A message on its way. It lives in the pool; the client's thread owns it, and lets it go when it is killed. */
 struct port_request {
   LIST_ENTRY Link; /* in the port's queue, or in its list of taken ones */

@@ -1,8 +1,6 @@
 /* The services for waiting, events, time and the system as a whole. */
 #include "ke.h"
 
-#define PROBE(pointer)                                                                                                 \
-  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
 const u32 NtBuildNumber = 0xf0000a28; /* free build 2600 */
 
 NTSTATUS NTAPI NtDelayExecution(u8 Alertable, LARGE_INTEGER *Interval) {

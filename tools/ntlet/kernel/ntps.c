@@ -1,9 +1,6 @@
 /* The services for processes, threads, and the memory of processes. */
 #include "ke.h"
 
-/* A handle that the service returns: where it goes must be writable before anything is made. */
-#define PROBE(pointer)                                                                                                 \
-  if (!MmProbe(pointer, sizeof *(pointer))) LEAVE(STATUS_ACCESS_VIOLATION)
 #define REFERENCE(handle, type, body)                                                                                  \
   do {                                                                                                                 \
     NTSTATUS status_ = ObReferenceByHandle(handle, type, (void **)&(body));                                            \
