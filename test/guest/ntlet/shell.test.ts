@@ -179,9 +179,8 @@ test.serial('system calls with arbitrary numbers and arguments do not take the k
   const guest = await recordNtlet(t);
   await guest.booted();
   await guest.logIn(0, 'guest', 'guest');
-  const seed = (Date.now() >>> 4) & 0xffffff;
-  t.log(`fuzz 25 ${seed}`);
-  t.regex(await guest.run(`fuzz 25 ${seed}`), /fuzz: 25 processes/);
+  // The slow tests try other seeds.
+  t.regex(await guest.run('fuzz 25 7'), /fuzz: 25 processes/);
   t.is(await guest.run('echo still here'), 'still here\n');
   const { records, report } = await finishAndVerify(t, guest);
   t.true(report.calls > 1000, `${report.calls}`);
