@@ -27,26 +27,39 @@ static u32 RawCall(u32 number, const u32 *arguments) {
 
 static u8 room[4096];
 
-/* Something that an argument may be: a number, a handle, a good address, one at the edge of what is there, or a
-   bad one. */
-static u32 Argument(void) {
-  switch (Below(10)) {
+/* Something that is no address of this program's: a number, a handle, one of the kernel's addresses. */
+static u32 Elsewhere(void) {
+  switch (Below(5)) {
   case 0: return 0;
   case 1: return Below(16);
   case 2: return 4 * Below(24);
   case 3: return (u32)-1 - Below(3);
-  case 4:
-  case 5:
-  case 6: return (u32)room + 4 * Below(1000);
-  case 7: return 0x80400000u + Below(0x20000);
-  case 8: return 0x7ffdf000u + Below(0x21000);
-  default: return Random();
+  default: return 0x80400000u + Below(0x20000);
+  }
+}
+
+/* Whatever an argument may be: also a good address, one at the edge of what is there, or any. */
+static u32 Argument(void) {
+  switch (Below(10)) {
+  case 0:
+  case 1:
+  case 2: return (u32)room + 4 * Below(1000);
+  case 3: return 0x7ffdf000u + Below(0x21000);
+  case 4: return Random();
+  default: return Elsewhere();
   }
 }
 
 /* What would end the test itself, reach other processes, or write over what others say on the console:
    NtShutdownSystem, NtOpenProcess, NtOpenThread, NtDisplayString. */
 static u8 IsLeftOut(u32 number) { return number == 0xf9 || number == 0x7a || number == 0x80 || number == 0x43; }
+
+/*
+ * NtContinue, NtCreateThread, NtQueueApcThread, NtRaiseException: they can make the program execute what lies at an
+ * address, and v86 does not survive everything that a program may execute (it stops at an IRET to a selector that is
+ * none). They get no addresses of the program's.
+ */
+static u8 Jumps(u32 number) { return number == 0x20 || number == 0x35 || number == 0xb4 || number == 0xb5; }
 
 /* Into the kernel with empty segment registers, and with flags that it must not take along: nested task, alignment
    check, direction. */
@@ -77,10 +90,11 @@ static u32 NTAPI Calls(void *argument) {
     if (kind == 1) number = Random();
     if (kind == 2) OddState();
     if (IsLeftOut(number & 0xfff)) continue;
-    for (u32 j = 0; j < COUNT(arguments); j++) arguments[j] = Argument();
+    u8 jumps = Jumps(number);
+    for (u32 j = 0; j < COUNT(arguments); j++) arguments[j] = jumps ? Elsewhere() : Argument();
     for (u32 j = 0; j < 64; j++) ((u32 *)room)[Below(1024)] = Argument();
     /* The arguments themselves may be out of reach. */
-    RawCall(number, Below(50) ? arguments : (const u32 *)Argument());
+    RawCall(number, jumps || Below(50) ? arguments : (const u32 *)Argument());
   }
   return 0;
 }
