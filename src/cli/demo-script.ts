@@ -9,11 +9,16 @@ export interface Demo {
   readonly script: string;
   /** The guest tells the truth of itself, as ntlet does. */
   readonly truth?: boolean;
-  /** What was shown, about this trace. */
-  readonly conclusion: (file: string) => string;
   /** Commands to go on with, without `rebek`; `file` is quoted for a shell. */
   readonly next: (file: string) => readonly (readonly [command: string, what: string])[];
 }
+
+/** What a demo has shown, about its trace. */
+export const conclusion = (
+  file: string,
+): string => `A whole PC was recorded while someone broke into it. The trace ${file} holds all that the PC could not
+know by itself; replaying it executed every instruction of kernel and programs again, with the
+same result. It will do so on any machine, as often as there are questions.`;
 
 const inspect = (file: string) =>
   [
@@ -99,11 +104,6 @@ send "exit\\n"
 wait "login: "
 end
 `,
-  conclusion: (
-    file,
-  ) => `A whole PC was recorded while someone broke into it. The trace ${file} holds all that the PC could not
-know by itself; replaying it executed every instruction of kernel and programs again, with the
-same result. It will do so on any machine, as often as there are questions.`,
   next: (file) => [
     ...inspect(file),
     [`dump ${file} --stream truth --limit 40`, 'what the kernel says of itself: every system call'],
@@ -148,11 +148,6 @@ send "exit\\n"
 wait /login: $/
 end
 `,
-  conclusion: (
-    file,
-  ) => `A whole PC was recorded while someone broke into it. The trace ${file} holds all that the PC could not
-know by itself; replaying it executed every instruction of kernel and programs again, with the
-same result. It will do so on any machine, as often as there are questions.`,
   next: (file) => [
     ...inspect(file),
     [`dump ${file} --stream net`, 'what the guest said on the network'],

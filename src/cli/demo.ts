@@ -7,7 +7,7 @@ import { parseScript } from '../record/script.ts';
 import type { ReplayResult } from '../replay/replay.ts';
 import { describeTrace } from '../trace/info.ts';
 import { text, valueOption } from './arguments.ts';
-import { type Demo, type DemoGuest, demos } from './demo-script.ts';
+import { conclusion, type Demo, type DemoGuest, demos } from './demo-script.ts';
 import { formatBytes, formatCount, formatDuration, formatExact, formatTable, mips } from './format.ts';
 import { buildGuest } from './guest-build.ts';
 import { checkTarget } from './guest-source.ts';
@@ -115,7 +115,7 @@ async function runDemo({ guest, output: file = 'demo.rebek', force }: Arguments)
     ]),
   );
   await heading('What happened', '');
-  await output.line(`${demo.conclusion(file)}\n\n${formatTable(figures(file, session, replay))}`);
+  await output.line(`${conclusion(file)}\n\n${formatTable(figures(file, session, replay))}`);
   if (demo.truth && replay.debug?.bytes) await tellTruth(file);
   const next = demo.next(quote(file)).map(([command, what]) => [`${self()} ${command}`, what] as const);
   await output.line(`\nNext:\n${formatTable(next)}`);

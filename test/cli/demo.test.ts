@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { demos } from '../../src/cli/demo-script.ts';
+import { conclusion, demos } from '../../src/cli/demo-script.ts';
 import { truthStatement } from '../../src/cli/truth-report.ts';
 import { checkTruth } from '../../src/guest/ntlet/truth-check.ts';
 import { builtins } from '../../src/machine/builtin.ts';
@@ -18,7 +18,7 @@ for (const [guest, demo] of Object.entries(demos)) {
     const builtin = builtins.find(({ name }) => name === guest);
     t.truthy(builtin?.machine);
     t.is('build' in demo, builtin?.builder !== undefined);
-    t.true(demo.conclusion('x.rebek').includes('x.rebek'));
+    t.true(conclusion('x.rebek').includes('x.rebek'));
     t.true(demo.next("'a b'").every(([command]) => /'a b'|^(record|demo) ?/.test(command)));
   });
 }

@@ -43,6 +43,9 @@ test.serial('two people log in at once; every command of the shell does what it 
   t.regex(listing, /WINNT\\system32\\cmd\.exe/);
   t.notRegex(listing, /notes\.txt/);
   t.regex(await run('dir Documents', { port: 1 }), /passwords\.txt/);
+  const folder = 'a-folder-with-a-name-of-more-than-31-letters';
+  t.is(await run(`write ${folder}/note.txt hidden`), '');
+  t.regex(await run(`dir ${folder}`), / note\.txt\n +1 file/);
   t.regex(await run('del C:\\WINNT\\system32\\cmd.exe'), /0xc0000022/);
   t.is(await run('run count 3'), 'Counted to 3000000.\n');
   t.is(await run('count 1', { port: 1 }), 'Counted to 1000000.\n');

@@ -315,5 +315,4 @@ struct truth_function {
 };
 #define SHAPE_STDCALL(words) (0x010000u | (words))
 #define SHAPE_CDECL(words) (0x010100u | (words))
-#define SHAPE_FASTCALL(words) (0x010200u | (words))
 #endif

@@ -37,7 +37,7 @@ void KiEndTry(struct seh_frame *frame) { Pcr->NtTib.ExceptionList = frame->Next;
 /* KiUnwindTo, before it jumps: the calls between here and there are passed over, and this is who says so. */
 void KiUnwindNote(struct seh_frame *frame) {
   ETHREAD *thread = CurrentThread();
-  if (CurrentSpace() != thread->ThreadsProcess) MmDetach((u32)thread->ThreadsProcess);
+  if (CurrentSpace() != thread->ThreadsProcess) MmDetach(thread->ThreadsProcess);
   KiCallUnwind(frame->OpenCalls);
   ObReleaseTo(thread, frame->HeldObjects);
   thread->TrapFrame = frame->TrapFrame;
@@ -57,7 +57,7 @@ static NORETURN void Raise(struct seh_frame *handler, NTSTATUS code, u32 address
     handler = (struct seh_frame *)service->ExceptionList;
   if (handler != NO_HANDLER) KiUnwindTo(handler, code);
   if (service == NULL) KeBugCheck(0x1e, address); /* KMODE_EXCEPTION_NOT_HANDLED */
-  if (CurrentSpace() != thread->ThreadsProcess) MmDetach((u32)thread->ThreadsProcess);
+  if (CurrentSpace() != thread->ThreadsProcess) MmDetach(thread->ThreadsProcess);
   KiCallUnwind(service->OpenCalls);
   ObReleaseTo(thread, service->HeldObjects);
   KiServiceAbort(service, code);

@@ -15,13 +15,6 @@ void IoInitialize(void) {
   NicInit();
 }
 
-static const char *After(const char *name, const char *prefix) {
-  u32 n = strlen(prefix);
-  char head[32];
-  strlcpy(head, name, n + 1 < sizeof head ? n + 1 : sizeof head);
-  return SameName(head, prefix) ? name + n : NULL;
-}
-
 /* Symbolic links, as \?? has them: what the name stands for, or NULL. */
 static const char *LinkTarget(const char *name, const char **rest) {
   static const struct {
@@ -33,7 +26,7 @@ static const char *LinkTarget(const char *name, const char **rest) {
       {"\\??\\PIPE", "\\Device\\NamedPipe"},
   };
   for (u32 i = 0; i < sizeof links / sizeof *links; i++)
-    if ((*rest = After(name, links[i].Link)) != NULL) return links[i].Target;
+    if ((*rest = SkipPrefix(name, links[i].Link)) != NULL) return links[i].Target;
   return NULL;
 }
 
@@ -75,8 +68,8 @@ static int IsFolder(const char *path) {
   u32 n = strlen(path);
   if (n == 0 || (n == 1 && path[0] == '\\')) return 1;
   for (struct file_node *node = DiskFirst(); node; node = node->Next) {
-    const char *rest = After(node->Name, path);
-    if (!node->Deleted && n < 32 && rest && *rest == '\\') return 1;
+    const char *rest = SkipPrefix(node->Name, path);
+    if (!node->Deleted && rest && *rest == '\\') return 1;
   }
   return 0;
 }
@@ -106,9 +99,9 @@ static NTSTATUS Open(const char *name, u32 disposition, u32 options, FILE_OBJECT
   struct device *device = NULL;
   *result = NULL;
   *information = 1;
-  if ((rest = After(name, "\\Device\\HarddiskVolume1")) && (*rest == '\\' || *rest == 0))
+  if ((rest = SkipPrefix(name, "\\Device\\HarddiskVolume1")) && (*rest == '\\' || *rest == 0))
     return OpenDisk(rest, disposition, options, result, information);
-  if ((rest = After(name, "\\Device\\NamedPipe\\"))) {
+  if ((rest = SkipPrefix(name, "\\Device\\NamedPipe\\"))) {
     struct pipe *pipe;
     NTSTATUS status = PipeOpen(rest, &pipe);
     if (status != STATUS_SUCCESS) return status;
@@ -294,7 +287,7 @@ static NTSTATUS NextEntry(FILE_OBJECT *file, FILE_DIRECTORY_INFORMATION *entry, 
   if (n > 0 && folder[n - 1] == '\\') folder[n - 1] = 0;
   for (struct file_node *node = DiskFirst(); node; node = node->Next, index++) {
     if (index < (u32)file->CurrentByteOffset || node->Deleted) continue;
-    const char *rest = folder[0] ? After(node->Name, folder) : node->Name;
+    const char *rest = folder[0] ? SkipPrefix(node->Name, folder) : node->Name;
     if (rest == NULL || *rest != '\\') continue;
     u32 name = strlen(++rest);
     *done = offsetof(FILE_DIRECTORY_INFORMATION, FileName) + 2 * name;
@@ -355,7 +348,8 @@ NTSTATUS NTAPI NtDeleteFile(OBJECT_ATTRIBUTES *Attributes) {
   NTSTATUS status = ObCaptureName(Attributes, name, sizeof name);
   if (status != STATUS_SUCCESS) LEAVE(status);
   struct file_node *node =
-      (rest = After(name, "\\??\\C:")) || (rest = After(name, "\\Device\\HarddiskVolume1")) ? IoFindFile(rest) : NULL;
+      (rest = SkipPrefix(name, "\\??\\C:")) || (rest = SkipPrefix(name, "\\Device\\HarddiskVolume1")) ? IoFindFile(rest)
+                                                                                                      : NULL;
   if (node == NULL) LEAVE(STATUS_OBJECT_NAME_NOT_FOUND);
   /* The programs that came with the system stay: without them it could not go on. */
   if (node->Constant) LEAVE(STATUS_ACCESS_DENIED);

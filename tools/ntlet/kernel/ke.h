@@ -41,6 +41,7 @@ void *memset(void *to, int value, u32 bytes);
 int memcmp(const void *a, const void *b, u32 bytes);
 u32 strlen(const char *text);
 int strcmp(const char *a, const char *b);
+const char *SkipPrefix(const char *text, const char *prefix);
 int SameName(const char *a, const char *b); /* letters in either case */
 void strlcpy(char *to, const char *from, u32 room);
 void InitializeListHead(LIST_ENTRY *head);
@@ -156,8 +157,8 @@ int MmRemoveRegion(EPROCESS *process, u32 base);
 int MmFault(u32 address);                    /* in the current space; 0: no such page */
 int MmProbe(const void *address, u32 bytes); /* in the current space */
 int MmProbeFor(EPROCESS *process, const void *address, u32 bytes);
-u32 MmAttach(EPROCESS *process); /* its address space until MmDetach(what it returned) */
-void MmDetach(u32 previous);
+EPROCESS *MmAttach(EPROCESS *process); /* its address space until MmDetach(what it returned) */
+void MmDetach(EPROCESS *previous);
 
 /* ob.c */
 void ObInitialize(void);

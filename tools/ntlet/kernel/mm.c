@@ -251,16 +251,13 @@ int MmProbe(const void *pointer, u32 bytes) {
 }
 
 /* The current thread goes on in another address space; nothing may run in between. */
-u32 MmAttach(EPROCESS *process) {
-  ETHREAD *thread = CurrentThread();
-  u32 previous = (u32)thread->ApcState.Process;
-  thread->ApcState.Process = process;
-  if (ReadCr3() != process->DirectoryTableBase[0]) WriteCr3(process->DirectoryTableBase[0]);
+EPROCESS *MmAttach(EPROCESS *process) {
+  EPROCESS *previous = CurrentSpace();
+  MmDetach(process);
   return previous;
 }
 
-void MmDetach(u32 previous) {
-  EPROCESS *process = (EPROCESS *)previous;
-  CurrentThread()->ApcState.Process = process;
-  if (ReadCr3() != process->DirectoryTableBase[0]) WriteCr3(process->DirectoryTableBase[0]);
+void MmDetach(EPROCESS *previous) {
+  CurrentThread()->ApcState.Process = previous;
+  if (ReadCr3() != previous->DirectoryTableBase[0]) WriteCr3(previous->DirectoryTableBase[0]);
 }

@@ -227,7 +227,7 @@ NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE ProcessHandle, void **BaseAddress, u32
   REFERENCE(ProcessHandle, PsProcessType, process);
   int done = 0;
   if (!process->Exiting) {
-    u32 previous = MmAttach(process);
+    EPROCESS *previous = MmAttach(process);
     done = MmRemoveRegion(process, base);
     MmDetach(previous);
   }
@@ -235,45 +235,37 @@ NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE ProcessHandle, void **BaseAddress, u32
   LEAVE(done ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER);
 }
 
-/* Between two address spaces, piece by piece through the kernel's stack. */
-static NTSTATUS Transfer(EPROCESS *other, u8 *theirs, u8 *ours, u32 length, int write, u32 *done) {
+/* Between this process and another, piece by piece through the kernel's stack. */
+static NTSTATUS Transfer(HANDLE handle, u8 *theirs, u8 *ours, u32 length, int write, u32 *transferred) {
   u8 piece[256];
-  *done = 0;
-  if (other->Exiting || !MmProbeFor(other, theirs, length) || !MmProbe(ours, length)) return STATUS_ACCESS_VIOLATION;
-  while (*done < length) {
-    u32 n = length - *done < sizeof piece ? length - *done : sizeof piece;
-    if (write) memcpy(piece, ours + *done, n);
-    u32 previous = MmAttach(other);
-    if (write) memcpy(theirs + *done, piece, n);
-    else memcpy(piece, theirs + *done, n);
+  u32 done = 0;
+  EPROCESS *other;
+  if (transferred && !MmProbe(transferred, sizeof *transferred)) return STATUS_ACCESS_VIOLATION;
+  NTSTATUS status = ObReferenceByHandle(handle, PsProcessType, (void **)&other);
+  if (status != STATUS_SUCCESS) return status;
+  if (other->Exiting || !MmProbeFor(other, theirs, length) || !MmProbe(ours, length)) status = STATUS_ACCESS_VIOLATION;
+  while (status == STATUS_SUCCESS && done < length) {
+    u32 n = length - done < sizeof piece ? length - done : sizeof piece;
+    if (write) memcpy(piece, ours + done, n);
+    EPROCESS *previous = MmAttach(other);
+    if (write) memcpy(theirs + done, piece, n);
+    else memcpy(piece, theirs + done, n);
     MmDetach(previous);
-    if (!write) memcpy(ours + *done, piece, n);
-    *done += n;
+    if (!write) memcpy(ours + done, piece, n);
+    done += n;
   }
-  return STATUS_SUCCESS;
+  if (transferred) *transferred = done;
+  ObDone(other);
+  return status;
 }
 
 NTSTATUS NTAPI NtReadVirtualMemory(HANDLE ProcessHandle, void *BaseAddress, void *Buffer, u32 Length, u32 *Done) {
   ENTER(NtReadVirtualMemory);
-  EPROCESS *process;
-  u32 done;
-  if (Done) PROBE(Done);
-  REFERENCE(ProcessHandle, PsProcessType, process);
-  NTSTATUS status = Transfer(process, BaseAddress, Buffer, Length, 0, &done);
-  if (Done) *Done = done;
-  ObDone(process);
-  LEAVE(status);
+  LEAVE(Transfer(ProcessHandle, BaseAddress, Buffer, Length, 0, Done));
 }
 
 NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE ProcessHandle, void *BaseAddress, const void *Buffer, u32 Length,
                                     u32 *Done) {
   ENTER(NtWriteVirtualMemory);
-  EPROCESS *process;
-  u32 done;
-  if (Done) PROBE(Done);
-  REFERENCE(ProcessHandle, PsProcessType, process);
-  NTSTATUS status = Transfer(process, BaseAddress, (u8 *)Buffer, Length, 1, &done);
-  if (Done) *Done = done;
-  ObDone(process);
-  LEAVE(status);
+  LEAVE(Transfer(ProcessHandle, BaseAddress, (u8 *)Buffer, Length, 1, Done));
 }

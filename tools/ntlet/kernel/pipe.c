@@ -42,7 +42,7 @@ static void CompleteIrp(struct irp *irp, NTSTATUS status, const void *data, u32 
   const struct request *r = &irp->Request;
   RemoveEntryList(&irp->Link);
   RemoveEntryList(&irp->ThreadListEntry);
-  u32 previous = MmAttach(irp->Thread->ThreadsProcess);
+  EPROCESS *previous = MmAttach(irp->Thread->ThreadsProcess);
   if (MmProbeFor(CurrentSpace(), r->Buffer, length)) memcpy(r->Buffer, data, length);
   if (MmProbeFor(CurrentSpace(), r->Iosb, sizeof *r->Iosb)) *r->Iosb = (IO_STATUS_BLOCK){status, length};
   MmDetach(previous);

@@ -64,7 +64,7 @@ static u32 FindExport(const u8 *data, u32 base, const char *name) {
 static int MapImage(EPROCESS *process, const struct file_node *file, u32 base) {
   u32 size, entry;
   if (!CheckImage(file->Data, file->Size, &size, &entry) || MmAddRegion(process, base, size) == 0) return 0;
-  u32 previous = MmAttach(process);
+  EPROCESS *previous = MmAttach(process);
   memcpy((void *)base, file->Data, file->Size);
   MmDetach(previous);
   return 1;
@@ -96,7 +96,7 @@ EPROCESS *PspCreateProcess(EPROCESS *parent, const struct file_node *file, EPROC
     if (!MapImage(process, IoFindFile("\\WINNT\\system32\\ntdll.dll"), NTDLL_BASE)) goto fail;
     if (MmAddRegion(process, PEB_ADDRESS, PAGE) == 0) goto fail;
     process->SectionBaseAddress = (void *)USER_IMAGE_BASE;
-    u32 previous = MmAttach(process);
+    EPROCESS *previous = MmAttach(process);
     ((PEB *)PEB_ADDRESS)->ImageBaseAddress = (void *)USER_IMAGE_BASE;
     MmDetach(previous);
   } else {
@@ -129,7 +129,7 @@ static TEB *CreateTeb(ETHREAD *thread, EPROCESS *process, const INITIAL_TEB *ini
   while (address > 0x7ffa0000u && MmAddRegion(process, address, PAGE) == 0) address -= PAGE;
   if (address <= 0x7ffa0000u) return NULL;
   TEB *teb = (TEB *)address;
-  u32 previous = MmAttach(process);
+  EPROCESS *previous = MmAttach(process);
   memset(teb, 0, sizeof *teb);
   teb->NtTib.ExceptionList = (void *)0xffffffffu;
   teb->NtTib.StackBase = initial->StackBase;
@@ -322,7 +322,7 @@ static void CreateFirstProcess(void) {
   if (process == NULL || !CheckImage(file->Data, file->Size, &size, &entry))
     KeBugCheck(0x6b, 0); /* PROCESS1_INITIALIZATION_FAILED */
   u32 stack = MmAddRegion(process, 0, 0x10000), parameters = MmAddRegion(process, 0, PAGE);
-  u32 previous = MmAttach(process);
+  EPROCESS *previous = MmAttach(process);
   RTL_USER_PROCESS_PARAMETERS *p = (RTL_USER_PROCESS_PARAMETERS *)parameters;
   wchar *text = (wchar *)(p + 1);
   p->MaximumLength = p->Length = PAGE;

@@ -42,6 +42,13 @@ int strcmp(const char *a, const char *b) {
 
 static char Lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 
+/* What follows a prefix, letters in either case; NULL if the text does not begin with it. */
+const char *SkipPrefix(const char *text, const char *prefix) {
+  for (; *prefix; text++, prefix++)
+    if (Lower(*text) != Lower(*prefix)) return NULL;
+  return text;
+}
+
 int SameName(const char *a, const char *b) {
   while (*a && Lower(*a) == Lower(*b)) a++, b++;
   return *a == 0 && *b == 0;

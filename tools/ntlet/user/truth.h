@@ -31,9 +31,6 @@ static inline __attribute__((always_inline)) u32 TruthEnter(u32 function) {
   return TruthDoor(TRUTH_DOOR_ENTER, function, (u32)__builtin_frame_address(0) + 4);
 }
 
-/* The same from assembly-like code that knows its ESP at the entry. */
-static inline u32 TruthEnterAt(u32 function, u32 esp) { return TruthDoor(TRUTH_DOOR_ENTER, function, esp); }
-
 /* Last thing in a function. */
 static inline void TruthLeave(u32 call, u32 result) { TruthDoor(TRUTH_DOOR_LEAVE, call, result); }
 
