@@ -6,6 +6,8 @@
 export { ExitCode, RebekError } from './base/errors.ts';
 export type { Registers, StateHash } from './engine/guest-state.ts';
 export { createPc, type DebugPortListener, type Pc, type PcOptions } from './engine/pc.ts';
+export { GuestCpu, Reg, Segment } from './guest/cpu.ts';
+export { PhysicalMemory, VirtualMemory } from './guest/memory.ts';
 export {
   decodeTruth,
   readTruth,

@@ -8,6 +8,7 @@ declare namespace WebAssembly {
     /** Grows by `delta` pages of 64 KiB; every earlier `buffer` is detached. */
     grow(delta: number): number;
   }
+  var Memory: new (descriptor: { initial: number }) => Memory;
   interface Table {
     readonly length: number;
     set(index: number, value: unknown): void;

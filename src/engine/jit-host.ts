@@ -23,8 +23,11 @@ export class JitHost {
     this.table = table;
   }
 
-  /** Must be called once, with the instance's own exports: generated code calls them by name. */
-  attach(raw: EngineExports): void {
+  /**
+   * Must be called once, with the instance's own exports: generated code calls them by name.
+   * @param more what else generated code may import
+   */
+  attach(raw: EngineExports, more: Readonly<Record<string, WebAssembly.ImportValue>> = {}): void {
     this.raw = raw;
     // What generated modules import: all but host-side helpers, as in v86's create_jit_imports.
     const imports: Record<string, WebAssembly.ImportValue> = Object.create(null);
@@ -32,7 +35,7 @@ export class JitHost {
     for (const [name, value] of Object.entries(raw)) {
       if (typeof value === 'function' && !/^_|^zstd|_js$/.test(name)) imports[name] = value;
     }
-    this.imports = imports;
+    this.imports = Object.assign(imports, more);
   }
 
   /** The import `codegen_finalize`. */

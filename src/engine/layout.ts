@@ -14,10 +14,16 @@ export const At = {
   flags: 120,
   instructionPointer: 556,
   previousIp: 560,
+  /** Limit, then base, of the interrupt descriptor table. */
+  idtr: 564,
+  /** Limit, then base, of the global descriptor table. */
+  gdtr: 572,
   /** 8 × i32, CR0 first. */
   cr: 580,
   cpl: 612,
   inHlt: 616,
+  /** MSR IA32_SYSENTER_EIP. */
+  sysenterEip: 644,
   /** u32, wraps; set to 0 by `reset_cpu`. */
   instructionCounter: 664,
   /** 8 × u16: ES CS SS DS FS GS TR LDTR. */

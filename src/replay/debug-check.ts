@@ -1,7 +1,9 @@
 /** Compares what a replayed guest writes to I/O port 0xE9 with what the recorder kept of it, byte for byte. */
 import { ExitCode, RebekError } from '../base/errors.ts';
+import { DEBUG_PORT } from '../engine/layout.ts';
 import type { StreamRecord } from '../trace/stream.ts';
 import type { TraceFile } from '../trace/trace-file.ts';
+import type { ReplayObserver } from './replayer.ts';
 
 /** What was compared of the bytes written to I/O port 0xE9. */
 export interface DebugComparison {
@@ -44,12 +46,12 @@ export class DebugCheck {
     return check.record === undefined && trace.summary?.debug === undefined ? undefined : check;
   }
 
-  /**
-   * The guest has written to the port, at this instruction count.
-   * @throws RebekError ERR_REPLAY_DEBUG_STREAM
-   */
-  readonly wrote = (value: number, width: 1 | 2 | 4, instruction: number): void => {
-    for (let i = 0; i < width; i++) this.compare((value >>> (8 * i)) & 0xff, instruction);
+  /** Sees what the guest writes to the port. Throws RebekError ERR_REPLAY_DEBUG_STREAM. */
+  readonly observer: ReplayObserver = {
+    portWrite: (port, value, width, instruction) => {
+      if (port !== DEBUG_PORT) return;
+      for (let i = 0; i < width; i++) this.compare((value >>> (8 * i)) & 0xff, instruction);
+    },
   };
 
   private compare(byte: number, instruction: number): void {

@@ -3,11 +3,12 @@ import { setImmediate } from 'node:timers/promises';
 import { ExitCode, RebekError } from '../base/errors.ts';
 import { hashState, readRegisters, type StateHash } from '../engine/guest-state.ts';
 import { ENGINE_VERSION } from '../engine/layout.ts';
+import type { ProbeHandler } from '../engine/probes/probes.ts';
 import { verifyIntegrity } from '../trace/integrity.ts';
 import { TraceFile } from '../trace/trace-file.ts';
 import { DebugCheck, type DebugComparison } from './debug-check.ts';
 import { divergence } from './divergence.ts';
-import { type DebugPortObserver, Replayer } from './replayer.ts';
+import { Replayer, type ReplayObserver } from './replayer.ts';
 
 /** Milliseconds of replaying between two looks at the rest of the process (progress, Ctrl-C). */
 const SLICE_MS = 50;
@@ -54,8 +55,22 @@ export interface ReplayResult {
 export interface ReplayOptions {
   /** Also compare what the guest writes to I/O port 0xE9 with what was recorded of it. */
   readonly debugPort?: boolean;
-  readonly onProgress?: (progress: ReplayProgress) => void;
+  /** Who looks into the guest on the way. Its observer is not asked together with `debugPort`. */
+  readonly probe?: ReplayProbe;
+  /** The replay goes on when what it returns has come true. */
+  readonly onProgress?: (progress: ReplayProgress) => void | Promise<void>;
   readonly signal?: AbortSignal;
+}
+
+/** Looks into a replay. The engine then runs with probes in it; what the guest does is the same. */
+export interface ReplayProbe {
+  readonly handler: ProbeHandler;
+  /** Its methods may come and go on the way. */
+  readonly observer?: ReplayObserver;
+  /** The guest is about to execute its first instruction. */
+  opened(replayer: Replayer, trace: TraceFile): void;
+  /** The log is over; the guest is as it was then. */
+  ended(instruction: number): void;
 }
 
 /**
@@ -66,8 +81,11 @@ export async function replayTrace(path: string, options: ReplayOptions = {}): Pr
   const trace = TraceFile.open(path);
   try {
     const check = options.debugPort ? DebugCheck.of(trace) : undefined;
-    const replayer = openReplayer(trace, check?.wrote);
+    const { probe } = options;
+    const replayer = openReplayer(trace, check?.observer ?? probe?.observer, probe?.handler);
+    probe?.opened(replayer, trace);
     const result = await runToEnd(trace, replayer, options);
+    probe?.ended(result.instructions);
     return check === undefined ? result : { ...result, debug: check.end() };
   } catch (error) {
     throw explain(error, trace);
@@ -95,13 +113,13 @@ function checkEngine({ path, meta: { engine } }: TraceFile): void {
 }
 
 /** A replayer at the first instruction of a trace, whose initial state has been compared. */
-export function openReplayer(trace: TraceFile, observer?: DebugPortObserver): Replayer {
+export function openReplayer(trace: TraceFile, observer?: ReplayObserver, handler?: ProbeHandler): Replayer {
   const { meta } = trace;
   checkEngine(trace);
   const events = trace.events();
   const source = () => events.next().value ?? undefined;
   const restore = (memory: Uint8Array) => trace.restoreImage(memory);
-  const replayer = new Replayer(trace.engine(), meta.memory, meta.layout, source, restore, observer);
+  const replayer = new Replayer(trace.engine(), meta.memory, meta.layout, source, restore, observer, handler);
   compareState(replayer, meta.initial);
   return replayer;
 }
@@ -140,7 +158,7 @@ async function runToEnd(trace: TraceFile, replayer: Replayer, options: ReplayOpt
   const started = performance.now();
   const instructions = trace.lastKnownInstruction;
   while (replayer.run(SLICE_MS)) {
-    options.onProgress?.({
+    await options.onProgress?.({
       instruction: replayer.instruction,
       instructions,
       events: replayer.position.sequence,

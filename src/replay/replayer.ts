@@ -6,24 +6,56 @@ import { RebekError } from '../base/errors.ts';
 import { fold, foldRegisters } from '../engine/fold.ts';
 import { type GuestLayout, hashCpu, hashRam, readRegisters } from '../engine/guest-state.ts';
 import { type EngineExports, JitHost } from '../engine/jit-host.ts';
-import { At, DEBUG_PORT, TABLE_JIT, TABLE_RESERVED } from '../engine/layout.ts';
+import { At, TABLE_JIT, TABLE_RESERVED } from '../engine/layout.ts';
+import { instrument, TABLE_PROBED } from '../engine/probes/instrument.ts';
+import { type ProbeHandler, Probes } from '../engine/probes/probes.ts';
 import { createBatch, type EventBatch } from '../trace/events.ts';
 import { NESTED, Op, type OpName, opInfo, STATE_HASH_BYTES } from '../trace/ops.ts';
 import { divergence, type Position } from './divergence.ts';
 
 const COUNTER = At.instructionCounter >> 2;
+const TABLE_PLAIN = TABLE_RESERVED + TABLE_JIT;
 type Fn = (...args: number[]) => number;
 
 /** Gives the next batch of the log, or undefined at its end. Called synchronously, in the middle of the guest. */
 export type BatchSource = () => EventBatch | undefined;
 
-/**
- * Told of every write to I/O port 0xE9, before it is compared with the log: `value` unsigned and `bytes` wide, and the
- * guest instructions executed up to it, counted as a recorder counts them.
- */
-export type DebugPortObserver = (value: number, bytes: 1 | 2 | 4, instruction: number) => void;
+/** A device: what a read of the guest's was answered by, or a write went to. */
+export type AccessSpace = 'port' | 'mmio';
 
-/** The outputs that can go to that port, and their widths in bytes. */
+/**
+ * Told of what crosses the boundary, as it happens. The instruction counts are counted as a recorder counts them. What it
+ * throws ends the replay.
+ */
+export interface ReplayObserver {
+  /** The guest writes to an I/O port: `value` unsigned and `bytes` wide. Told before it is compared with the log. */
+  readonly portWrite?:
+    | ((port: number, value: number, bytes: 1 | 2 | 4, instruction: number) => void)
+    | undefined;
+  /** The guest has read from an I/O port or a memory-mapped register (its guest physical address). */
+  readonly read?:
+    | ((space: AccessSpace, address: number, value: number, bytes: number, instruction: number) => void)
+    | undefined;
+  /** Something came in: bytes by DMA to a guest physical address, an interrupt line, a time (ms), a random number. */
+  readonly input?: ((input: ReplayInput, instruction: number) => void) | undefined;
+}
+
+export type ReplayInput =
+  | { readonly kind: 'dma'; readonly address: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'irq'; readonly line: number; readonly raised: boolean }
+  | { readonly kind: 'clock'; readonly ms: number }
+  | { readonly kind: 'random'; readonly value: number };
+
+/** The inputs that are reads, what of, and their widths in bytes. */
+const READS: ReadonlyMap<number, readonly [AccessSpace, number]> = new Map([
+  [Op.io_port_read8, ['port', 1]],
+  [Op.io_port_read16, ['port', 2]],
+  [Op.io_port_read32, ['port', 4]],
+  [Op.mmap_read8, ['mmio', 1]],
+  [Op.mmap_read32, ['mmio', 4]],
+]);
+
+/** The outputs that go to I/O ports, and their widths in bytes. */
 const PORT_WRITES: ReadonlyMap<number, 1 | 2 | 4> = new Map([
   [Op.io_port_write8, 1],
   [Op.io_port_write16, 2],
@@ -33,6 +65,8 @@ const PORT_WRITES: ReadonlyMap<number, 1 | 2 | 4> = new Map([
 export class Replayer {
   readonly raw: EngineExports;
   readonly layout: GuestLayout;
+  /** Hooks are armed here, if there is a handler for them. */
+  readonly probes: Probes | undefined;
   /** Guest instructions executed so far. */
   instruction = 0;
   /** Guest state hashes that have been compared. */
@@ -42,7 +76,7 @@ export class Replayer {
 
   private readonly jit: JitHost;
   private readonly source: BatchSource;
-  private readonly observer: DebugPortObserver | undefined;
+  private readonly observer: ReplayObserver | undefined;
   private words: Int32Array;
   private counter: number;
   private quiet = 0;
@@ -62,7 +96,7 @@ export class Replayer {
    * @param engine the engine's binary from the trace
    * @param memoryBytes size of linear memory at the start of the recording
    * @param restore fills linear memory with the initial image
-   * @param observer what it throws ends the replay
+   * @param handler for hooks: the engine then runs with probes in it
    */
   constructor(
     engine: Uint8Array,
@@ -70,17 +104,18 @@ export class Replayer {
     layout: GuestLayout,
     source: BatchSource,
     restore: (memory: Uint8Array) => void,
-    observer?: DebugPortObserver,
+    observer?: ReplayObserver,
+    handler?: ProbeHandler,
   ) {
     this.observer = observer;
     this.layout = layout;
     this.source = source;
-    const module = new WebAssembly.Module(engine);
-    const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_RESERVED + TABLE_JIT });
+    const probed = handler !== undefined;
+    const module = new WebAssembly.Module(probed ? instrument(engine) : engine);
+    const table = new WebAssembly.Table({ element: 'anyfunc', initial: probed ? TABLE_PROBED : TABLE_PLAIN });
     this.jit = new JitHost(table);
     const instance = new WebAssembly.Instance(module, { env: this.imports(module, table) });
     this.raw = instance.exports as unknown as EngineExports;
-    this.jit.attach(this.raw);
     const memory = this.raw.memory;
     const missing = memoryBytes - memory.buffer.byteLength;
     if (missing < 0) {
@@ -93,7 +128,10 @@ export class Replayer {
       );
     }
     if (missing > 0) grow(memory, missing);
-    restore(new Uint8Array(memory.buffer));
+    // Behind the guest's memory and the engine's, which are then where the recording had them.
+    this.probes = probed ? new Probes(this.raw, layout, table, handler) : undefined;
+    this.jit.attach(this.raw, this.probes?.imports);
+    restore(new Uint8Array(memory.buffer, 0, memoryBytes));
     this.words = new Int32Array(memory.buffer);
     this.counter = this.words[COUNTER]!;
   }
@@ -146,7 +184,12 @@ export class Replayer {
 
   /** Guest instructions executed up to now, in the middle of a call too. */
   private get now(): number {
-    return this.instruction + ((this.linear[COUNTER]! - this.counter) >>> 0);
+    return this.instructionAt(this.linear[COUNTER]!);
+  }
+
+  /** The guest instruction count when the engine's counter (u32) was `counter`, since the last event. */
+  instructionAt(counter: number): number {
+    return this.instruction + ((counter - this.counter) >>> 0);
   }
 
   private diverge(expected: string, found: string, cause?: unknown): never {
@@ -241,7 +284,9 @@ export class Replayer {
     if (op === Op.microtick) {
       return () => {
         this.take(op);
-        return this.batch.tick[this.atTick++]!;
+        const ms = this.batch.tick[this.atTick++]!;
+        this.observer?.input?.({ kind: 'clock', ms }, this.instruction);
+        return ms;
       };
     }
     if (op === Op.run_hardware_timers) {
@@ -254,25 +299,31 @@ export class Replayer {
     if (op === Op.get_rand_int) {
       return () => {
         this.take(op);
-        return this.batch.value[this.atValue++]!;
+        const value = this.batch.value[this.atValue++]!;
+        this.observer?.input?.({ kind: 'random', value }, this.instruction);
+        return value;
       };
     }
+    const [space, bytes] = READS.get(op)!;
+    const mask = bytes === 4 ? -1 : 2 ** (8 * bytes) - 1;
     return (address) => {
       const nested = this.take(op);
       this.takeArg(op, address!);
       if (nested) this.inside();
-      return this.batch.value[this.atValue++]!;
+      const value = this.batch.value[this.atValue++]!;
+      this.observer?.read?.(space, address! >>> 0, (value & mask) >>> 0, bytes, this.now);
+      return value;
     };
   }
 
-  /** `output` itself, unless somebody wants to know of writes to the debug port. */
+  /** `output` itself, unless somebody wants to know of writes to ports. */
   private observed(op: number, output: Fn): Fn {
     const { observer } = this;
     const bytes = PORT_WRITES.get(op);
     if (observer === undefined || bytes === undefined) return output;
     const mask = bytes === 4 ? -1 : 2 ** (8 * bytes) - 1;
     return (port = 0, value = 0) => {
-      if (port === DEBUG_PORT) observer((value & mask) >>> 0, bytes, this.now);
+      observer.portWrite?.(port >>> 0, (value & mask) >>> 0, bytes, this.now);
       return output(port, value);
     };
   }
@@ -318,6 +369,10 @@ export class Replayer {
     const b = info.args > 1 ? batch.arg[this.atArg++]! : 0;
     const now = info.f64Args > 0 ? batch.float[this.atFloat++]! : 0;
     if (op === Op.main_loop) this.jit.reportFinished();
+    else if (op === Op.device_raise_irq || op === Op.device_lower_irq) {
+      const raised = op === Op.device_raise_irq;
+      this.observer?.input?.({ kind: 'irq', line: a, raised }, this.instruction);
+    }
     try {
       if (info.f64Args > 0) this.raw[name]!(now);
       else this.raw[name]!(a, b);
@@ -364,6 +419,7 @@ export class Replayer {
       return;
     }
     const bytes = this.takeBlob(b);
+    this.observer?.input?.({ kind: 'dma', address: a >>> 0, bytes }, this.instruction);
     this.raw['jit_dirty_cache']!(a, a + b);
     new Uint8Array(this.raw.memory.buffer).set(bytes, this.layout.ramStart + (a >>> 0));
   }
