@@ -7,7 +7,7 @@ export { ExitCode, RebekError } from './base/errors.ts';
 export type { Registers, StateHash } from './engine/guest-state.ts';
 export { createPc, type DebugPortListener, type Pc, type PcOptions } from './engine/pc.ts';
 export { GuestCpu, Reg, Segment } from './guest/cpu.ts';
-export { PhysicalMemory, VirtualMemory } from './guest/memory.ts';
+export { type Fields, PhysicalMemory, type Struct, VirtualMemory } from './guest/memory.ts';
 export {
   decodeTruth,
   readTruth,
@@ -27,10 +27,39 @@ export type {
   TruthRecordOf,
 } from './guest/ntlet/truth-record.ts';
 export type { FunctionTotals, TruthProblem, TruthReport, TruthRule } from './guest/ntlet/truth-report.ts';
+export {
+  type CallHandlers,
+  type CallOutcome,
+  type DescribedArgument,
+  defineHooks,
+  type HookCall,
+  type HookFile,
+  type HookInput,
+  type HookInterrupt,
+  type HookPoint,
+  type HookPortAccess,
+  type HookProcess,
+  type HookSwitch,
+  type Hooks,
+  type HookThread,
+  type LifeHandlers,
+  type ProcessHandlers,
+  type StackEntry,
+  type Where,
+} from './hooks/api.ts';
+export {
+  type Finding,
+  type FindingLine,
+  type FindingsEnd,
+  type FindingsHeader,
+  findingLine,
+  findingsSchema,
+} from './hooks/findings.ts';
 export { type Builder, type Builtin, builtins } from './machine/builtin.ts';
 export { type Images, loadImages } from './machine/images.ts';
 export { loadMachine } from './machine/machine.ts';
 export type { Machine } from './machine/schema.ts';
+export { type AnalysisOptions, type AnalysisResult, analyse } from './output/analysis.ts';
 export {
   Recording,
   type RecordingOptions,

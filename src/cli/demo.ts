@@ -14,7 +14,7 @@ import { checkTarget } from './guest-source.ts';
 import { output } from './output.ts';
 import { recordGuest } from './record-guest.ts';
 import type { SessionResult } from './record-session.ts';
-import { replayWithProgress } from './replay.ts';
+import { replayWithProgress } from './replay-progress.ts';
 import { quote, self } from './self.ts';
 import { style } from './style.ts';
 import { checkWithProgress, inconsistent } from './truth.ts';

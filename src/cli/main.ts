@@ -3,6 +3,7 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { readPackageVersion } from '../base/version.ts';
+import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { dumpCommand } from './dump.ts';
 import { reportError, usageError } from './errors.ts';
@@ -24,6 +25,7 @@ const commands: CommandModule<object, any>[] = [
   infoCommand,
   dumpCommand,
   truthCommand,
+  checkCommand,
   guestCommand,
   demoCommand,
 ];
@@ -31,7 +33,7 @@ const commands: CommandModule<object, any>[] = [
 const epilogue = `Data goes to standard output; messages and progress go to standard error.
 
 Exit codes: 0 good, and so is a recording that was ended with Ctrl-C or SIGTERM
-            1 a defect in Rebek, or the emulator itself failed
+            1 a defect in Rebek, or the emulator itself failed; or the matcher that check judges was wrong
             2 wrong usage, a script that failed, or something missing (file, tool, permission, space)
             3 the replay diverged from the trace
             4 the trace is damaged, incomplete, or no trace; or what its guest tells contradicts itself

@@ -27,13 +27,14 @@ export class PhysicalMemory {
 
   /** The engine's whole linear memory. Views die when it grows: take it anew for each use. */
   get linear(): DataView {
-    if (this.view.buffer !== this.memory.buffer) this.renew();
+    // A detached array has no length: that is cheaper to see than whether the buffer is another.
+    if (this.all.length === 0) this.renew();
     return this.view;
   }
 
   /** The same as bytes. */
   get linearBytes(): Uint8Array {
-    if (this.all.buffer !== this.memory.buffer) this.renew();
+    if (this.all.length === 0) this.renew();
     return this.all;
   }
 
@@ -218,4 +219,35 @@ export class VirtualMemory {
     if (length === undefined || buffer === undefined) return undefined;
     return length === 0 ? '' : this.utf16(buffer, length);
   }
+
+  /**
+   * Follows pointers: each offset leads to a word, whose value is where the next one counts from.
+   * `follow(thread, 0x44, 0x174)` is what C calls `thread->process->name`, as an address.
+   * @returns the address that the last offset leads to, not its word; undefined if a pointer on the way is absent
+   */
+  follow(address: number, ...offsets: readonly number[]): number | undefined {
+    let at: number | undefined = address;
+    for (const [i, offset] of offsets.entries()) {
+      if (at === undefined) return undefined;
+      const next: number = (at + offset) >>> 0;
+      at = i === offsets.length - 1 ? next : this.u32(next);
+    }
+    return at;
+  }
+
+  /** Reads fields of a structure: `struct(status, { Status: [0, 'u32'], Information: [4, 'u32'] })`. */
+  struct<F extends Fields>(address: number, fields: F): Struct<F> {
+    const found = Object.entries(fields).map(([name, [offset, type]]) => [
+      name,
+      this[type]((address + offset) >>> 0),
+    ]);
+    return Object.fromEntries(found) as Struct<F>;
+  }
 }
+
+/** Names, byte offsets and types of a structure's fields; `cString` and `unicodeString` are in it, not pointed to. */
+export type Fields = Readonly<
+  Record<string, readonly [number, 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'cString' | 'unicodeString']>
+>;
+/** What is not there is undefined. */
+export type Struct<F extends Fields> = { readonly [K in keyof F]: ReturnType<VirtualMemory[F[K][1]]> };

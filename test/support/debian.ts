@@ -74,11 +74,11 @@ export class TestConsole {
   }
 
   /** Runs a command in the shell that is logged in; what it said, with `\n` line ends. */
-  async run(command: string, port = 0): Promise<string> {
+  async run(command: string, port = 0, seconds = 120): Promise<string> {
     // The quotes keep the marks out of the echo of the command line, which the shell may also break.
     this.type(`echo BE''GIN; ${command}; echo E''ND\n`, port);
     await this.waitFor(/BEGIN\r\n/, { port });
-    const text = await this.waitFor(/(^|\n)END\r\n/, { port });
+    const text = await this.waitFor(/(^|\n)END\r\n/, { port, seconds });
     await this.waitFor(/[#$] /, { port });
     return text.replaceAll('\r\n', '\n').replace(/\n?END\n$/, '');
   }

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findBuiltin } from '../../src/machine/builtin.ts';
+import { benchHooks, hookTable } from './hooks.ts';
 import type { Measured } from './once.ts';
 import { workload } from './workloads.ts';
 
@@ -23,7 +24,7 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   console.error(`--rounds: expected a whole number above 0, found '${values.rounds}'`);
   process.exit(2);
 }
-const names = positionals.length > 0 ? positionals : ['debian', 'ports', 'vga'];
+const names = positionals.length > 0 ? positionals : ['debian', 'ports', 'vga', 'hooks'];
 const folder = mkdtempSync(join(tmpdir(), 'rebek-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
@@ -41,13 +42,13 @@ function measure(mode: string, name: string): Measured {
 
 const mips = (m: Measured): number => m.instructions / m.seconds / 1e6;
 const debian = findBuiltin('debian')!.builder!;
-if (names.includes('debian') && (await debian.built()) === undefined) {
+if (names.some((name) => name === 'debian' || name === 'hooks') && (await debian.built()) === undefined) {
   console.error('building the debian guest first');
   await debian.build();
 }
 
 const report = [];
-for (const name of names) {
+for (const name of names.filter((each) => each !== 'hooks')) {
   const runs: Record<'plain' | 'record' | 'replay', Measured[]> = { plain: [], record: [], replay: [] };
   for (let round = 0; round < rounds; round++) {
     for (const mode of ['plain', 'record', 'replay'] as const) runs[mode].push(measure(mode, name));
@@ -74,8 +75,12 @@ for (const name of names) {
   });
 }
 
+const hooks = names.includes('hooks') ? benchHooks(measure, rounds) : [];
+
 if (values.json)
-  console.log(JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, rounds, report }, null, 2));
+  console.log(
+    JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, rounds, report, hooks }, null, 2),
+  );
 else {
   const row = (cells: string[]): string => `| ${cells.join(' | ')} |`;
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, best of ${rounds} rounds\n`);
@@ -91,8 +96,7 @@ else {
     'trace',
     'peak memory of replay',
   ];
-  console.log(row(head));
-  console.log(row(head.map(() => '---')));
+  if (report.length > 0) console.log([row(head), row(head.map(() => '---'))].join('\n'));
   for (const r of report) {
     const cells = [
       r.what,
@@ -111,4 +115,5 @@ else {
     ];
     console.log(row(cells));
   }
+  if (hooks.length > 0) console.log(`\n${hookTable(hooks, (name) => workload(name).what)}`);
 }

@@ -1,7 +1,10 @@
 /** One measured run in a process of its own: `once.js MODE WORKLOAD TRACE`; prints one line of JSON. */
 import { createPc } from '../../src/engine/pc.ts';
+import { defineHooks, type HookFile } from '../../src/hooks/api.ts';
+import { syscalls } from '../../src/hooks/packs/syscalls.ts';
 import { loadImages } from '../../src/machine/images.ts';
 import { loadMachine } from '../../src/machine/machine.ts';
+import { analyse } from '../../src/output/analysis.ts';
 import { Recording } from '../../src/record/recording.ts';
 import { runScript, type ScriptTarget } from '../../src/record/script-runner.ts';
 import { replayTrace } from '../../src/replay/replay.ts';
@@ -18,6 +21,8 @@ export interface Measured {
   readonly outputs?: number;
   readonly bitsPerInstruction?: number;
   readonly traceBytes?: number;
+  /** Calls that hooks have seen from beginning to end. */
+  readonly calls?: number;
 }
 
 const [mode, name, trace] = process.argv.slice(2) as [string, string, string];
@@ -88,7 +93,37 @@ async function replay(): Promise<Omit<Measured, 'peakMiB'>> {
   return { seconds: result.wallMs / 1000, instructions: result.instructions };
 }
 
-const modes: Record<string, () => Promise<Omit<Measured, 'peakMiB'>>> = { plain, record, replay };
+/** A replay under hooks: none, cold ones, one hot function with empty handlers, or every system call described. */
+async function hooked(hooks: readonly HookFile[]): Promise<Omit<Measured, 'peakMiB'>> {
+  const started = performance.now();
+  const { replay, calls } = await analyse(trace, {
+    hooks,
+    onLine: () => {},
+    onProblem: ({ error }) => {
+      throw error;
+    },
+  });
+  return { seconds: (performance.now() - started) / 1000, instructions: replay.instructions, calls };
+}
+
+/** Addresses that the guest never executes, with all low bits alike: the worst case of the probes' first look. */
+const cold = (count: number) =>
+  defineHooks('cold', ({ call }) => {
+    for (let i = 0; i < count; i++)
+      call(0x20000000 + (Math.imul(i, 0x9e3779b1) >>> 4), { pre() {}, post() {} });
+  });
+const hot = defineHooks('hot', ({ call }) => call('sys_read', { pre() {}, post() {} }));
+
+const modes: Record<string, () => Promise<Omit<Measured, 'peakMiB'>>> = {
+  plain,
+  record,
+  replay,
+  probes: () => hooked([]),
+  cold1000: () => hooked([cold(1000)]),
+  cold10000: () => hooked([cold(10_000)]),
+  hot: () => hooked([hot]),
+  syscalls: () => hooked([syscalls]),
+};
 const measured: Measured = { ...(await modes[mode]!()), peakMiB: process.resourceUsage().maxRSS / 1024 };
 console.log(JSON.stringify(measured));
 process.exit(0);

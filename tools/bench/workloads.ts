@@ -31,6 +31,18 @@ wait "four\r\n"
 end
 `;
 
+const callsScript = String.raw`
+timeout 600
+wait "login: "
+send "root\n"
+wait "assword: "
+send "root\n"
+wait "# "
+send "dd if=/dev/zero of=/dev/null bs=1 count=1000000 2>/dev/null; echo on''e\n"
+wait "one\r\n"
+end
+`;
+
 /** Every letter is an experiment of test/guests/probe.c; the guest says "X: result" after each. */
 function probeScript(letters: string): string {
   const steps = [...letters].map((letter) => `send "${letter}"\nwait /${letter}: [0-9a-f]{8}\\r\\n/`);
@@ -53,6 +65,13 @@ export function workload(name: string): Workload {
         what: 'Debian 12: boot, log in, shell loop, md5sum, gzip, ls -R',
         machine: 'debian',
         script: parseScript(debianScript, 'bench'),
+      };
+    case 'calls':
+      return {
+        name,
+        what: 'Debian 12: boot, log in, a million reads and a million writes of one byte',
+        machine: 'debian',
+        script: parseScript(callsScript, 'bench'),
       };
     case 'ports':
       return {

@@ -170,14 +170,15 @@ struct fiber_pair {
   u32 Turns;
 };
 
-static TOLD void Ping(struct fiber_pair *pair, u32 other) {
+static TOLD u32 Ping(struct fiber_pair *pair, u32 other) {
   u32 call = TruthEnter(FnFiber);
   NtYieldExecution();
   pair->Turns++;
   if (other) FiberSwitch(&pair->Other, &pair->Own);
   else FiberSwitch(&pair->Own, &pair->Other);
   NtFlushWriteBuffer();
-  TruthLeave(call, 0);
+  TruthLeave(call, pair->Turns);
+  return pair->Turns;
 }
 
 static void NTAPI OtherFiber(void *argument) {

@@ -35,20 +35,22 @@ void CaseTailCall(struct worker *worker) {
 
 /* ---- APCs: they run before the call that was interrupted is back in the program ---- */
 
-static TOLD void NTAPI Apc(void *context, void *argument1, void *argument2) {
+static TOLD u32 NTAPI Apc(void *context, void *argument1, void *argument2) {
   u32 call = TruthEnter(FnApc);
   struct worker *worker = context;
   worker->Flag++;
   NtYieldExecution();
   NtFlushWriteBuffer();
-  TruthLeave(call, 0);
+  TruthLeave(call, worker->Flag);
+  return worker->Flag;
 }
 
 void CaseApc(struct worker *worker) {
   LARGE_INTEGER interval = -SECONDS(10);
   worker->Flag = 0;
   for (u32 i = 0; i < 3; i++)
-    TruthAssert(NtQueueApcThread(NtCurrentThread(), Apc, worker, NULL, NULL) == STATUS_SUCCESS);
+    TruthAssert(NtQueueApcThread(NtCurrentThread(), (PKNORMAL_ROUTINE)(void *)Apc, worker, NULL, NULL) ==
+                STATUS_SUCCESS);
   TruthAssert(NtDelayExecution(1, &interval) == STATUS_USER_APC);
   TruthAssert(worker->Flag == 3); /* each goes on to the next one by NtContinue */
   TruthAssert(NtTestAlert() == STATUS_SUCCESS);

@@ -1,0 +1,41 @@
+/**
+ * Flags and numbers of the calls on signals: arch/x86/include/uapi/asm/signal.h, include/uapi/asm-generic/siginfo.h.
+ *
+ * A table a paragraph, in the notation of {@link parseConstants}.
+ */
+export const SIGNAL_CONSTANTS = `
+flags sigact_flags SA_???
+  SA_RESTORER 0x4000000 SA_ONSTACK 0x8000000 SA_RESTART 0x10000000 SA_INTERRUPT 0x20000000
+  SA_NODEFER 0x40000000 SA_RESETHAND 0x80000000 SA_SIGINFO 4 SA_NOCLDSTOP 1 SA_NOCLDWAIT 2
+flags sigaltstack_flags SS_???
+  SS_ONSTACK 1 SS_DISABLE 2 SS_AUTODISARM 0x80000000
+values sigprocmaskcmds SIG_???
+  SIG_BLOCK 0 SIG_UNBLOCK 1 SIG_SETMASK 2
+values sa_handler_values
+  SIG_ERR 0xffffffff SIG_DFL 0 SIG_IGN 1
+values siginfo_codes
+  SI_USER 0 SI_KERNEL 0x80 SI_QUEUE 0xffffffff SI_TIMER 0xfffffffe SI_MESGQ 0xfffffffd
+  SI_ASYNCIO 0xfffffffc SI_SIGIO 0xfffffffb SI_TKILL 0xfffffffa SI_DETHREAD 0xfffffff9
+  SI_ASYNCNL 0xffffffc4
+values sigchld_codes
+  CLD_EXITED 1 CLD_KILLED 2 CLD_DUMPED 3 CLD_TRAPPED 4 CLD_STOPPED 5 CLD_CONTINUED 6
+values sigsegv_codes
+  SEGV_MAPERR 1 SEGV_ACCERR 2 SEGV_BNDERR 3 SEGV_PKUERR 4 SEGV_ACCADI 5 SEGV_ADIDERR 6 SEGV_ADIPERR 7
+  SEGV_MTEAERR 8 SEGV_MTESERR 9
+values sigill_codes
+  ILL_ILLOPC 1 ILL_ILLOPN 2 ILL_ILLADR 3 ILL_ILLTRP 4 ILL_PRVOPC 5 ILL_PRVREG 6 ILL_COPROC 7 ILL_BADSTK 8
+  ILL_BADIADDR 9
+values sigfpe_codes
+  FPE_INTDIV 1 FPE_INTOVF 2 FPE_FLTDIV 3 FPE_FLTOVF 4 FPE_FLTUND 5 FPE_FLTRES 6 FPE_FLTINV 7 FPE_FLTSUB 8
+  FPE_FLTUNK 0xe FPE_CONDTRAP 0xf
+values sigbus_codes
+  BUS_ADRALN 1 BUS_ADRERR 2 BUS_OBJERR 3 BUS_MCEERR_AR 4 BUS_MCEERR_AO 5
+values sigtrap_codes
+  TRAP_BRKPT 1 TRAP_TRACE 2 TRAP_BRANCH 3 TRAP_HWBKPT 4 TRAP_UNK 5 TRAP_PERF 6
+values sigpoll_codes
+  POLL_IN 1 POLL_OUT 2 POLL_MSG 3 POLL_ERR 4 POLL_PRI 5 POLL_HUP 6
+values sigsys_codes
+  SYS_SECCOMP 1 SYS_USER_DISPATCH 2
+values sigev_value SIGEV_???
+  SIGEV_SIGNAL 0 SIGEV_NONE 1 SIGEV_THREAD 2 SIGEV_THREAD_ID 4
+`;
