@@ -140,9 +140,9 @@ export class Recording {
             sha256: createHash('sha256').update(new Uint8Array(options.from.state)).digest('hex'),
           };
     const writer = new WriterThread(options.output, options.overwrite ?? false);
-    await writer.opened;
     let pc: Pc | undefined;
     try {
+      await writer.opened;
       pc = await createPc(
         options.machine,
         options.images,
