@@ -63,3 +63,26 @@ export const text =
     if (value !== '') return value;
     throw usageError(`--${option}: expected a file's name, found nothing`);
   };
+
+/**
+ * All values of an option that may be given several times. Of every option yargs is told to take the last one only, so that
+ * none is an array by mistake.
+ */
+export function repeated(option: string, words: readonly string[] = process.argv.slice(2)): string[] {
+  const values: string[] = [];
+  for (let i = 0; i < words.length && words[i] !== '--'; i++) {
+    const word = words[i]!;
+    if (word.startsWith(`--${option}=`)) values.push(word.slice(option.length + 3));
+    else if (word === `--${option}` && words[i + 1] !== undefined) values.push(words[++i]!);
+  }
+  return values;
+}
+
+/** `--hooks`, as often as one likes: see {@link repeated}. */
+export const hooksOption = (describe: string) =>
+  ({
+    type: 'string',
+    requiresArg: true,
+    describe,
+    coerce: (last: string | undefined): string[] => (last === undefined ? [] : repeated('hooks')),
+  }) as const;

@@ -12,7 +12,7 @@ import {
   precision,
   recall,
 } from '../output/check/tally.ts';
-import { allowIncompleteOption, jsonOption } from './arguments.ts';
+import { allowIncompleteOption, hooksOption, jsonOption } from './arguments.ts';
 import { warn } from './errors.ts';
 import { formatExact, plural } from './format.ts';
 import { loadHooks } from './hook-files.ts';
@@ -29,7 +29,8 @@ const SHOWN = 5;
 
 interface Arguments {
   file: string;
-  hooks: string[];
+  /** Undefined without the option. */
+  hooks: string[] | undefined;
   matcher: string;
   by: 'function' | 'outcome' | undefined;
   truth: boolean;
@@ -48,13 +49,10 @@ export const checkCommand: CommandModule<object, Arguments> = {
           'chosen one is wrong.',
       )
       .positional('file', { type: 'string', demandOption: true, describe: 'the trace' })
-      .option('hooks', {
-        type: 'string',
-        array: true,
-        nargs: 1,
-        default: [] as string[],
-        describe: 'check the calls that these hook files or packs hook; their handlers do not run',
-      })
+      .option(
+        'hooks',
+        hooksOption('check the calls that these hook files or packs hook; their handlers do not run'),
+      )
       .option('matcher', {
         choices: MATCHERS.map(({ name }): string => name),
         default: DEFAULT_MATCHER as string,
@@ -82,7 +80,7 @@ export const checkCommand: CommandModule<object, Arguments> = {
 
 async function check(args: Arguments): Promise<number> {
   const { file, matcher } = args;
-  const hooks = await loadHooks(args.hooks);
+  const hooks = await loadHooks(args.hooks ?? []);
   const matchers = [matcher, ...MATCHERS.map(({ name }) => name).filter((name) => name !== matcher)];
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();

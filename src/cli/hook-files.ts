@@ -68,5 +68,9 @@ async function loadFile(path: string): Promise<HookFile> {
 
 /** A parser shows the line of the file below its message: that helps, a stack does not. */
 function firstLines(message: string): string {
-  return message.split('\n').slice(0, 6).join('\n').trimEnd();
+  const lines = message.split('\n').slice(0, 6);
+  return lines
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .trimEnd();
 }

@@ -18,7 +18,8 @@ import { replayRows, tellIncomplete } from './trace-report.ts';
 /** What the command line says. */
 export interface ReplayArguments {
   file: string;
-  hooks: string[];
+  /** Undefined without the option. */
+  hooks: string[] | undefined;
   matcher: string | undefined;
   output: string | undefined;
   format: 'text' | 'jsonl' | undefined;
@@ -56,7 +57,7 @@ class LineOutput {
 
 export async function replayWithHooks(args: ReplayArguments): Promise<ExitCode> {
   const { file, json, output: path, format, matcher, strict } = args;
-  const hooks = await loadHooks(args.hooks);
+  const hooks = await loadHooks(args.hooks ?? []);
   const writer = path === undefined ? undefined : new FindingsWriter(path, args.force);
   const lines = new LineOutput((format ?? (process.stdout.isTTY ? 'text' : 'jsonl')) === 'text');
   const stopped = new AbortController();
@@ -100,7 +101,13 @@ export async function replayWithHooks(args: ReplayArguments): Promise<ExitCode> 
   } catch (error) {
     status.clear();
     await lines.flush();
-    if (output.closed && error instanceof RebekError && error.code === 'ERR_ABORTED') return ExitCode.ok;
+    const code = error instanceof RebekError ? error.code : undefined;
+    if (output.closed && code === 'ERR_ABORTED') return ExitCode.ok;
+    if (code === 'ERR_OUTPUT_WRITE') {
+      // It says itself where the findings are.
+      open?.finish(false);
+      open = undefined;
+    }
     throw error;
   } finally {
     process.removeListener('SIGINT', stop);

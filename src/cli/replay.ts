@@ -2,7 +2,7 @@
 import type { CommandModule } from 'yargs';
 import { ExitCode } from '../base/errors.ts';
 import { MATCHERS } from '../hooks/match/matchers.ts';
-import { allowIncompleteOption, jsonOption, text, valueOption } from './arguments.ts';
+import { allowIncompleteOption, hooksOption, jsonOption, text, valueOption } from './arguments.ts';
 import { usageError } from './errors.ts';
 import { formatTable } from './format.ts';
 import { output } from './output.ts';
@@ -22,13 +22,10 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
           'With --hooks, what happens in the guest is looked at on the way: a finding a line.',
       )
       .positional('file', { type: 'string', demandOption: true, describe: 'the trace' })
-      .option('hooks', {
-        type: 'string',
-        array: true,
-        nargs: 1,
-        default: [] as string[],
-        describe: 'a hook file (TypeScript or JavaScript), or pack:NAME; as often as you like',
-      })
+      .option(
+        'hooks',
+        hooksOption('a hook file (TypeScript or JavaScript), or pack:NAME; as often as you like'),
+      )
       .option('matcher', {
         choices: MATCHERS.map(({ name }): string => name),
         requiresArg: true,
@@ -69,7 +66,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
 
 async function replay(args: ReplayArguments): Promise<ExitCode> {
   const { file, json, hooks, 'allow-incomplete': allowIncomplete } = args;
-  if (hooks.length > 0) return replayWithHooks(args);
+  if (hooks !== undefined) return replayWithHooks(args);
   for (const name of ['matcher', 'output', 'format'] as const) {
     if (args[name] !== undefined) throw usageError(`--${name} goes with --hooks only`);
   }

@@ -71,6 +71,12 @@ export class PhysicalMemory {
 export class VirtualMemory {
   readonly physical: PhysicalMemory;
   private readonly root: number | undefined;
+  /** The last two pages and where they are, while the guest stands still; -1 for none. */
+  private remembering = false;
+  private page = -1;
+  private frame = 0;
+  private otherPage = -1;
+  private otherFrame = 0;
 
   constructor(physical: PhysicalMemory, cr3?: number) {
     this.physical = physical;
@@ -86,8 +92,32 @@ export class VirtualMemory {
     return this.root ?? this.physical.linear.getUint32(At.cr + 12, true);
   }
 
+  /**
+   * From here on translations are remembered, until the next call. For those who read in between two instructions of the
+   * guest only, and call this before each time: its page tables change while it runs.
+   */
+  standStill(): void {
+    this.remembering = true;
+    this.page = -1;
+    this.otherPage = -1;
+  }
+
   /** The guest physical address behind a virtual one, or -1 where no page is present. */
   translate(address: number): number {
+    if (!this.remembering) return this.walk(address);
+    const page = address >>> 12;
+    if (page === this.page) return this.frame + (address & 0xfff);
+    if (page === this.otherPage) return this.otherFrame + (address & 0xfff);
+    const found = this.walk(address);
+    if (found < 0) return -1;
+    this.otherPage = this.page;
+    this.otherFrame = this.frame;
+    this.page = page;
+    this.frame = found - (address & 0xfff);
+    return found;
+  }
+
+  private walk(address: number): number {
     const { physical } = this;
     const linear = physical.linear;
     address >>>= 0;

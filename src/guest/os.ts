@@ -91,6 +91,8 @@ export interface GuestFunction {
   only?(): boolean;
   /** Its result is not in EAX, but so many bytes into what the word in EAX at its entry points to. */
   readonly resultAt?: number;
+  /** Its last word is not among the registers yet, but in memory, where the register so many bytes into them points. */
+  readonly lastWordAt?: number;
 }
 
 /** Something behind a descriptor or handle. */

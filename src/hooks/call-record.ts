@@ -32,7 +32,8 @@ export interface CallHook {
 /** A function that is hooked, or watched by the session itself. */
 export interface HookedFunction extends MatchedFunction {
   readonly fn: GuestFunction;
-  readonly hooks: CallHook[];
+  /** Another list when there is one more. */
+  hooks: readonly CallHook[];
   /** Words of arguments to keep. */
   readonly words: number;
   /** Whether a call in this address space is meant: libraries and programs. */
@@ -61,6 +62,8 @@ export interface CallContext {
 
 export class CallRecord implements HookCall {
   readonly frame: Frame<HookedFunction>;
+  /** The hooks that see it: one that is added while it is open sees the next one. */
+  readonly hooks: readonly CallHook[];
   readonly words: readonly number[];
   readonly systemCall: number | undefined;
   /** EAX at the entry. */
@@ -88,6 +91,7 @@ export class CallRecord implements HookCall {
     this.systemCall = systemCall;
     this.accumulator = context.cpu.eax;
     this.context = context;
+    this.hooks = frame.fn.hooks;
     this.caller = context.current;
   }
 
@@ -212,7 +216,7 @@ export function readWords(cpu: GuestCpu, fn: HookedFunction, esp: number): reado
   const { memory } = cpu;
   for (let i = 0; i < fn.words; i++) {
     let word: number | undefined;
-    if (convention === 'pt_regs') word = i < 6 ? memory.u32(cpu.eax + PT_REGS[i]!) : undefined;
+    if (convention === 'pt_regs') word = i < 6 ? registerWord(cpu, i, fn.fn.lastWordAt) : undefined;
     else if (convention === 'regparm') {
       word = i === 0 ? cpu.eax : i === 1 ? cpu.edx : i === 2 ? cpu.ecx : memory.u32(esp + 4 * (i - 2));
     } else if (convention === 'fastcall') {
@@ -222,6 +226,12 @@ export function readWords(cpu: GuestCpu, fn: HookedFunction, esp: number): reado
     words.push(word);
   }
   return words;
+}
+
+function registerWord({ memory, eax }: GuestCpu, i: number, lastAt: number | undefined): number | undefined {
+  if (i < 5 || lastAt === undefined) return memory.u32(eax + PT_REGS[i]!);
+  const at = memory.u32(eax + lastAt);
+  return at === undefined ? undefined : memory.u32(at);
 }
 
 /** Words that a function of this kind pops from the stack when it returns; undefined if nobody knows. */

@@ -2,6 +2,7 @@
  * Calls in words: arguments with what they point to, results by name. What the arguments point to is read when it is first
  * asked for, at the entry if it is asked for there; what a call gives back, once it has returned.
  */
+import { PtRegs } from '../guest/linux/pt-regs.ts';
 import { beginSystemCall, type DecodedEntry, finishSystemCall } from '../guest/linux/syscall-decode.ts';
 import { type SystemCall, systemCallByNumber } from '../guest/linux/syscalls.ts';
 import type { VirtualMemory } from '../guest/memory.ts';
@@ -12,9 +13,9 @@ import type { CallRecord, Description } from './call-record.ts';
 /** The description of a call as it is now. */
 export function describeCall(call: CallRecord, os: GuestOs | undefined, memory: VirtualMemory): Description {
   const { systemCall } = call;
-  const known =
-    os?.family === 'linux' && systemCall !== undefined ? systemCallByNumber(systemCall) : undefined;
-  if (known !== undefined) return describeLinux(call, known, memory);
+  if (os?.family === 'linux' && systemCall !== undefined) {
+    return describeLinux(call, systemCallByNumber(systemCall) ?? systemCall, memory);
+  }
   if (os?.family === 'nt' && systemCall !== undefined) return describeNt(call, memory);
   return describeWords(call);
 }
@@ -37,16 +38,21 @@ function describeWords(call: CallRecord): Description {
 /** What stands for the result of a call that has none. */
 const ended = ({ outcome }: CallRecord): string => (outcome === 'open' ? '?' : `? (${outcome})`);
 
-function describeLinux(call: CallRecord, known: SystemCall, memory: VirtualMemory): Description {
+function describeLinux(call: CallRecord, known: SystemCall | number, memory: VirtualMemory): Description {
   call.described ??= begin(call, known, memory);
   const entry = call.described as DecodedEntry;
   const { name, arguments: decoded, resultText } = finishSystemCall(entry, call.result, memory);
   return { name, arguments: decoded, resultText: call.result === undefined ? ended(call) : resultText };
 }
 
-function begin(call: CallRecord, known: SystemCall, memory: VirtualMemory): DecodedEntry {
+function begin(call: CallRecord, known: SystemCall | number, memory: VirtualMemory): DecodedEntry {
   const interrupted = call.restartOf?.name.replace(/^sys_/, '');
-  return beginSystemCall(known, call.words, memory, interrupted === undefined ? {} : { interrupted });
+  const inRegisters = call.frame.fn.fn.signature?.convention === 'pt_regs';
+  const stack = inRegisters ? memory.u32(call.accumulator + PtRegs.sp) : undefined;
+  return beginSystemCall(known, call.words, memory, {
+    ...(interrupted !== undefined && { interrupted }),
+    ...(stack !== undefined && { stack }),
+  });
 }
 
 function describeNt(call: CallRecord, memory: VirtualMemory): Description {

@@ -2,7 +2,7 @@
 import type { VirtualMemory } from '../guest/memory.ts';
 import type { GuestFunction, GuestOs } from '../guest/os.ts';
 import type { HookProcess } from './api.ts';
-import { type CallHook, type HookedFunction, wordsPopped } from './call-record.ts';
+import { type CallHook, type HookedFunction, OWN, wordsPopped } from './call-record.ts';
 import type { Points } from './points.ts';
 
 interface Searching {
@@ -56,14 +56,23 @@ export class Functions {
     return missed.map(({ pattern }) => pattern);
   }
 
-  /** Functions that are hooked. */
+  /** Functions that somebody hooks. */
   get count(): number {
-    return this.hooked.size;
+    return [...this.hooked.values()].filter(isSomebodys).length;
+  }
+
+  /** Whether somebody hooks the function at an address. */
+  isHooked(address: number): boolean {
+    for (const fn of this.hooked.values()) {
+      if (fn.address === address && isSomebodys(fn)) return true;
+    }
+    return false;
   }
 
   add(hook: CallHook): void {
     if (typeof hook.where === 'number') {
-      this.hook(unnamed(hook.where), hook);
+      const { os } = this.session;
+      this.hook((os && functionAt(os, hook.where)) ?? unnamed(hook.where), hook);
       return;
     }
     this.look(hook.where, (fn) => this.hook(fn, hook));
@@ -98,6 +107,10 @@ export class Functions {
 
   /** The system is known now. */
   found(os: GuestOs, at: Searching): void {
+    for (const one of this.hooked.values()) {
+      const fn = isNamed(one) ? undefined : functionAt(os, one.address);
+      if (fn !== undefined) Object.assign(one, shapeOf(fn));
+    }
     for (const open of [...this.open]) this.resolve(os, open);
     this.search(os, at);
   }
@@ -122,22 +135,42 @@ export class Functions {
   }
 
   private hook(fn: GuestFunction, hook: CallHook, inside?: (asid: number) => boolean): HookedFunction {
-    const key = `${fn.address}/${fn.asid ?? ''}`;
+    // Of some functions only certain calls are meant, under another name: for who hooks the function itself, all are.
+    const key = `${fn.address}/${fn.asid ?? ''}/${fn.only === undefined ? '' : fn.name}`;
     let hooked = this.hooked.get(key);
     if (hooked === undefined) {
-      const { asid, address, neverReturns, signature } = fn;
-      let words = signature?.words ?? signature?.parameters?.length ?? UNKNOWN_WORDS;
-      // There may be more than are named: DbgPrint's.
-      if (signature?.convention === 'cdecl') words = Math.max(words, UNKNOWN_WORDS);
+      const { asid, address } = fn;
       const here = inside ?? (asid === undefined ? undefined : (now: number) => now >>> 12 === asid >>> 12);
-      hooked = { address, pops: wordsPopped(fn), neverReturns, fn, hooks: [], words, inside: here };
+      hooked = { address, ...shapeOf(fn), hooks: [], inside: here };
       this.hooked.set(key, hooked);
       this.points.addFunction(address, hooked);
-    }
-    if (!hooked.hooks.includes(hook)) hooked.hooks.push(hook);
+    } else if (!isNamed(hooked)) Object.assign(hooked, shapeOf(fn));
+    if (!hooked.hooks.includes(hook)) hooked.hooks = [...hooked.hooks, hook];
     return hooked;
   }
 }
+
+/** What a hooked function is, besides its place. */
+function shapeOf(fn: GuestFunction): Pick<HookedFunction, 'fn' | 'pops' | 'neverReturns' | 'words'> {
+  const { neverReturns, signature } = fn;
+  let words = signature?.words ?? signature?.parameters?.length ?? UNKNOWN_WORDS;
+  // There may be more than are named: DbgPrint's.
+  if (signature?.convention === 'cdecl') words = Math.max(words, UNKNOWN_WORDS);
+  return { fn, pops: wordsPopped(fn), neverReturns, words };
+}
+
+/** The kernel's function that begins at an address. */
+function functionAt(os: GuestOs, address: number): GuestFunction | undefined {
+  const name = os.symbolAt(address)?.name;
+  return name === undefined
+    ? undefined
+    : os.functions(name).find((fn) => fn.address === address && fn.only === undefined);
+}
+
+const isSomebodys = ({ hooks }: HookedFunction): boolean => hooks.some(({ file }) => file !== OWN);
+
+/** It is more than an address. */
+const isNamed = ({ fn }: HookedFunction): boolean => fn.module !== '';
 
 /** `module!name` with a module that is not the kernel. */
 function ofProcess(pattern: string): boolean {

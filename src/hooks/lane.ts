@@ -5,6 +5,7 @@ import { Forks } from './forks.ts';
 import type { Frame, Matcher, Moment } from './match/matcher.ts';
 import { createMatcher } from './match/matchers.ts';
 import type { EventMoment } from './moment.ts';
+import { isSigreturn, Restarts } from './restarts.ts';
 import type { ThreadTable, TrackedThread } from './threads.ts';
 
 export interface LaneEvents {
@@ -26,17 +27,12 @@ interface LaneSession extends CallContext {
 
 /** STATUS_PENDING (ntstatus.h). */
 const PENDING = 0x103;
-/** Linux's results that say how an interrupted system call is to go on (include/linux/errno.h), as unsigned words. */
-const RESTART_BLOCK = -516 >>> 0;
-const RESTART_SYS = -512 >>> 0;
-const RESTARTS = new Set([RESTART_SYS, -513 >>> 0, -514 >>> 0, RESTART_BLOCK]);
 
 export class Lane {
   readonly matcher: Matcher<HookedFunction>;
   private readonly session: LaneSession;
   private readonly events: LaneEvents;
-  /** By thread key: the call that a signal has interrupted last. */
-  private readonly interrupted = new Map<number, CallRecord>();
+  private readonly restarts = new Restarts();
   private readonly forks = new Forks();
 
   constructor(matcher: string, session: LaneSession, events: LaneEvents, watching: Watching) {
@@ -45,18 +41,21 @@ export class Lane {
     this.matcher = createMatcher<HookedFunction>(matcher, {
       ...watching,
       began: (frame) => this.began(frame),
-      ended: (frame, outcome, result, moment) => {
+      ended: (frame, outcome, result) => {
         const call = frame.data as CallRecord;
         const { os } = session;
         const pending = outcome === 'returned' && result >>> 0 === PENDING && os?.family === 'nt';
+        const linux = os?.family === 'linux';
         call.outcome = pending && /^(Nt|Zw)/.test(call.name) ? 'pending' : outcome;
-        if (outcome === 'returned') {
+        // It comes back to the kernel's entry like others, and from there the program goes on elsewhere.
+        if (outcome === 'returned' && linux && isSigreturn(call)) call.outcome = 'noreturn';
+        else if (outcome === 'returned') {
           const { resultAt } = frame.fn.fn;
           const elsewhere =
             resultAt === undefined ? result : session.cpu.memory.u32(call.accumulator + resultAt);
           call.result = (elsewhere ?? result) >>> 0;
         }
-        if (RESTARTS.has(result >>> 0) && os?.family === 'linux') this.interrupted.set(moment.thread, call);
+        if (outcome === 'returned' && linux) this.restarts.ended(call, result >>> 0, session.cpu.memory);
         this.forks.ended(call);
         events.ended(call);
       },
@@ -75,7 +74,7 @@ export class Lane {
     const { fn } = frame;
     const call = new CallRecord(frame, readWords(cpu, fn, frame.esp), readNumber(cpu, fn), session);
     frame.data = call;
-    if (this.interrupted.size > 0) this.link(call);
+    if (session.os?.family === 'linux') call.restartOf = this.restarts.began(call, cpu.memory);
     this.forks.began(call);
     this.events.began(call);
   }
@@ -97,22 +96,9 @@ export class Lane {
     if (fork !== undefined) this.again(fork, 0);
   }
 
-  /** Is this the interrupted call, gone on with? By restart_syscall, or by the same call made once more. */
-  private link(call: CallRecord): void {
-    const key = call.frame.thread;
-    const before = this.interrupted.get(key);
-    if (before === undefined || call.frame.fn.fn.systemCall === undefined) return;
-    if (before.result === RESTART_BLOCK) {
-      if (call.name !== 'sys_restart_syscall') return;
-    } else if (before.frame.fn !== call.frame.fn) return;
-    else if (!before.words.every((word, i) => word === call.words[i])) return;
-    call.restartOf = before;
-    this.interrupted.delete(key);
-  }
-
   threadEnded(thread: TrackedThread, moment: Moment): void {
     const { os } = this.session;
-    this.interrupted.delete(thread.key);
+    this.restarts.threadEnded(thread.key);
     this.forks.threadEnded(thread);
     const endsCaller = (frame: Frame<HookedFunction>): boolean => {
       const call = frame.data as CallRecord;

@@ -32,6 +32,7 @@ export class EventMoment implements Moment {
 
   fill(instruction: number): void {
     const { cpu } = this;
+    cpu.memory.standStill();
     this.instruction = instruction;
     this.asid = cpu.cr3;
     this.cpl = cpu.cpl;

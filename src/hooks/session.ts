@@ -227,8 +227,12 @@ export class HookSession implements ProbeHandler, CallContext, Where {
     if (os === undefined) return;
     this.os = os;
     this.threads = new ThreadTable(os, {
+      threadMade: ({ key }, maker) => {
+        for (const { matcher } of this.lanes) matcher.threadMade?.(key, maker.key);
+      },
       threadStarted: (thread) => {
-        thread.maker ??= this.makers.makerOf(thread);
+        const maker = this.makers.makerOf(thread);
+        if (maker !== undefined) this.threads?.make(thread, maker);
         this.life('threads', 'start', thread);
       },
       threadEnded: (thread) => {
@@ -271,6 +275,7 @@ export class HookSession implements ProbeHandler, CallContext, Where {
   }
 
   private exec(): void {
+    this.threads?.recheck();
     const thread = this.moment.current;
     const info = thread && this.os?.thread(thread.address);
     if (thread === undefined || info === undefined) return;
@@ -327,19 +332,19 @@ export class HookSession implements ProbeHandler, CallContext, Where {
   }
 
   private pre(call: CallRecord): void {
-    for (const hook of call.frame.fn.hooks) {
+    for (const hook of call.hooks) {
       if (hook.handlers.pre !== undefined) this.handle(hook, call, hook.handlers.pre);
     }
   }
 
   private post(call: CallRecord): void {
-    for (const hook of call.frame.fn.hooks) {
+    for (const hook of call.hooks) {
       if (hook.handlers.post !== undefined) this.handle(hook, call, hook.handlers.post);
     }
   }
 
   private again(call: CallRecord): void {
-    for (const hook of call.frame.fn.hooks) {
+    for (const hook of call.hooks) {
       const handler = hook.handlers.again ?? hook.handlers.post;
       if (handler !== undefined) this.handle(hook, call, handler);
     }

@@ -96,6 +96,7 @@ export class TrackedProcess implements HookProcess {
 }
 
 export interface ThreadEvents {
+  threadMade(thread: TrackedThread, maker: TrackedThread): void;
   threadStarted(thread: TrackedThread): void;
   /** Also told late: when its object turns out to be another thread's. */
   threadEnded(thread: TrackedThread): void;
@@ -126,13 +127,21 @@ export class ThreadTable {
     const address = this.os.currentThread();
     const { last } = this;
     if (last !== undefined && last.address === address && !last.ended) {
-      const incarnation = this.os.incarnation(address);
-      if (last.incarnation === incarnation) return last;
-      if (this.seesSwitches) return this.renamed(last, incarnation);
+      // No other has run since, or it would have been seen.
+      if (this.seesSwitches || last.incarnation === this.os.incarnation(address)) return last;
     }
     if (address === 0) return undefined;
+    this.recheck();
     this.last = this.seen(address, instruction);
     return this.last;
+  }
+
+  /** The thread that has run until now may have got another id just before. */
+  recheck(): void {
+    const { last } = this;
+    if (last === undefined || last.ended || !this.seesSwitches) return;
+    const incarnation = this.os.incarnation(last.address);
+    if (last.incarnation !== incarnation) this.renamed(last, incarnation);
   }
 
   /** No other thread has run since: it is the same one, and goes by another id (Linux's de_thread, in fs/exec.c). */
@@ -197,8 +206,15 @@ export class ThreadTable {
   /** `maker` has made the thread at `address`, which may not have run yet. */
   made(address: number, maker: TrackedThread | undefined, instruction: number): TrackedThread | undefined {
     const thread = this.seen(address, instruction);
-    if (thread !== undefined && thread !== maker) thread.maker ??= maker;
+    if (thread !== undefined && maker !== undefined) this.make(thread, maker);
     return thread;
+  }
+
+  /** Who has made a thread: the first word on it counts. */
+  make(thread: TrackedThread, maker: TrackedThread): void {
+    if (thread === maker || thread.maker !== undefined) return;
+    thread.maker = maker;
+    this.events.threadMade(thread, maker);
   }
 
   ended(thread: TrackedThread): void {

@@ -20,7 +20,8 @@ const PLAIN = ['sys_', 'SyS_', 'compat_sys_'] as const;
 const FIRST = ['restart_syscall', 'exit', 'fork', 'read', 'write', 'open', 'close'] as const;
 const MOST_NUMBERS = 600;
 /** What the entries for `int 0x80` and SYSENTER call. */
-const DOORS = ['do_int80_syscall_32', 'do_fast_syscall_32'] as const;
+const SYSENTER_DOOR = 'do_fast_syscall_32';
+const DOORS = ['do_int80_syscall_32', SYSENTER_DOOR] as const;
 /** Bytes of the kernel's image that are searched for the table. */
 const MOST_IMAGE = 32 << 20;
 
@@ -139,7 +140,9 @@ export class KernelFunctions {
     const only = (): boolean => (cpu.memory.u32(cpu.eax + PtRegs.origAx) ?? 0) >= table.length;
     for (const door of DOORS) {
       const at = this.symbols.address(door);
-      if (at !== undefined) found.push({ ...common, address: at, only, resultAt: PtRegs.ax });
+      // The vDSO keeps EBP, the sixth word, on the program's stack for SYSENTER.
+      const stack = door === SYSENTER_DOOR ? { lastWordAt: PtRegs.sp } : {};
+      if (at !== undefined) found.push({ ...common, address: at, only, resultAt: PtRegs.ax, ...stack });
     }
     return found;
   }

@@ -3,7 +3,7 @@ import type { VirtualMemory } from '../memory.ts';
 import type { StackRange } from '../os.ts';
 
 /** Byte offsets. */
-export const PtRegs = { ax: 24, origAx: 44, cs: 52, sp: 60, ss: 64 } as const;
+export const PtRegs = { ax: 24, origAx: 44, ip: 48, cs: 52, sp: 60, ss: 64 } as const;
 const SIZE = 68;
 /** Bytes that the kernel leaves above them, by version and options: TOP_OF_KERNEL_STACK_PADDING (asm/thread_info.h). */
 const PADDINGS = [16, 8, 0] as const;

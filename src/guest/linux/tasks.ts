@@ -14,6 +14,7 @@ export class Tasks {
   private readonly memory: KernelMemory;
   private readonly offsets: Readonly<Offsets>;
   private readonly initTask: number | undefined;
+  private lastStack: StackRange = { low: 0, high: 0 };
   /** Whether incarnations are told apart by their time of creation; undefined as long as nobody has asked. */
   private usesTime: boolean | undefined;
 
@@ -95,9 +96,10 @@ export class Tasks {
 
   kernelStack(task: number): StackRange | undefined {
     const low = this.word(task, 'task.stack');
-    return low === undefined || low === 0 || (low & 4095) !== 0
-      ? undefined
-      : { low, high: low + THREAD_SIZE };
+    if (low === undefined || low === 0 || (low & 4095) !== 0) return undefined;
+    // Asked for again and again, of the same thread.
+    if (low !== this.lastStack.low) this.lastStack = { low, high: low + THREAD_SIZE };
+    return this.lastStack;
   }
 
   savedSp(task: number): number | undefined {

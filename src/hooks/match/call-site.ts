@@ -19,6 +19,9 @@ const REACH = 128;
 /** Of the calls before a return address, the nearest so many are taken for possible landing places. */
 const MOST_LANDINGS = 6;
 const MOST_JUMPS = 4;
+/** Bytes before such a jump, and calls in them. */
+const JUMP_REACH = 48;
+const MOST_BEFORE_JUMP = 2;
 
 const bytes = new Uint8Array(2 * REACH);
 
@@ -91,22 +94,33 @@ export function isAfterCall(address: number, code: CodeReader): boolean {
 /**
  * Where control passes that comes to a return address not by a return but by a jump of the calling function, after a
  * longjmp into it: in `if (setjmp(b) == 0) f();` the code behind is both where `f` returns to and where the condition jumps
- * to. Given are the jumps, and the return addresses of the calls before (setjmp's own is one of them). Empty if nothing
- * near jumps here.
+ * to. Given are return addresses of calls that the function makes before (setjmp's own is one of them) or just before the
+ * jump (those of a `catch`). Empty if nothing near jumps here.
  */
-export function landingsBefore(returnAddress: number, code: CodeReader): number[] {
+export function landingsNear(returnAddress: number, code: CodeReader): number[] {
   const start = returnAddress - REACH;
   read(code, start, 2 * REACH);
   const found: number[] = [];
-  for (let i = 0; i < 2 * REACH - 6 && found.length < MOST_JUMPS; i++)
-    if (jumpTarget(i) === REACH) found.push((start + i) >>> 0);
-  if (found.length === 0) return found;
-  const most = found.length + MOST_LANDINGS;
-  for (let i = REACH - 2; i >= 0 && found.length < most; i--) {
-    const length = callLength(i);
-    if (length > 0 && i + length < REACH) found.push((start + i + length) >>> 0);
+  let jumps = 0;
+  for (let i = 0; i < 2 * REACH - 6 && jumps < MOST_JUMPS; i++) {
+    if (jumpTarget(i) !== REACH) continue;
+    if (jumps++ === 0) returnsBefore(REACH, REACH, MOST_LANDINGS, start, found);
+    returnsBefore(i, JUMP_REACH, MOST_BEFORE_JUMP, start, found);
   }
   return found;
+}
+
+/** Adds where the calls return to that lie in the bytes before an index, the nearest ones. */
+function returnsBefore(index: number, reach: number, most: number, start: number, into: number[]): void {
+  let count = 0;
+  for (let i = index - 2; i >= Math.max(0, index - reach) && count < most; i--) {
+    const length = callLength(i);
+    // The call that returns to the address itself is none of them.
+    if (length === 0 || i + length > index || i + length === REACH) continue;
+    count++;
+    const address = (start + i + length) >>> 0;
+    if (!into.includes(address)) into.push(address);
+  }
 }
 
 /** The index in `bytes` to which the direct jump at `bytes[i]` goes; -1 if there is none. */

@@ -8,6 +8,7 @@ import { firstBelow } from './call-stack.ts';
 import type { MatchedFunction, MatcherHost, Moment } from './matcher.ts';
 import { MOST_POPPED, type OpenFrame } from './open-frame.ts';
 import type { PastCalls } from './past-calls.ts';
+import { cameByReturn } from './return-evidence.ts';
 import type { ReturnSites } from './return-site.ts';
 import type { ThreadCalls } from './thread-calls.ts';
 
@@ -26,6 +27,8 @@ export class Copies<F extends MatchedFunction> {
   private readonly host: MatcherHost<F>;
   private readonly threads: ReadonlyMap<number, ThreadCalls<F>>;
   private readonly sites: ReturnSites;
+  /** What was open in the maker of a thread when that was made, by the thread: where its making was seen. */
+  private readonly inherited = new Map<number, readonly OpenFrame<F>[]>();
   /** The one that ended first comes first. */
   private readonly gone = new Map<number, Gone<F>>();
 
@@ -33,6 +36,20 @@ export class Copies<F extends MatchedFunction> {
     this.host = host;
     this.threads = threads;
     this.sites = sites;
+  }
+
+  /** A thread is being made by another: what that has open now, it may have, too. */
+  made(id: number, maker: ThreadCalls<F> | undefined): void {
+    const frames = maker === undefined ? [] : openInProgram(maker);
+    if (frames.length === 0 || this.inherited.has(id)) return;
+    for (const { site } of frames) this.sites.keep(site);
+    this.inherited.set(id, frames);
+  }
+
+  /** The thread is over, and none of those that it may have made will ask for it. */
+  forget(id: number): void {
+    for (const { site } of this.inherited.get(id) ?? []) this.sites.drop(site);
+    this.inherited.delete(id);
   }
 
   /** A watched address is reached in user mode by a thread in which nothing was entered that could return there. */
@@ -49,34 +66,36 @@ export class Copies<F extends MatchedFunction> {
         if (generation === 0) thread.copy = false;
         return;
       }
+      const seen = this.inherited.get(id);
       id = made.thread;
       const alive = this.threads.get(id);
       // A maker of which nothing is known may itself be a copy.
       const maker: Gone<F> | undefined = alive ?? this.gone.get(id);
       if (maker !== undefined && maker.asid >= 0) {
-        // In its maker's own address space it has a stack of its own, or its maker waits (vfork), and it has no more than
-        // that one call.
         shares = maker.asid === asid;
-        if (shares && generation > 0) return;
         asid = maker.asid;
       }
+      // In its maker's own address space it has a stack of its own, or its maker waits (vfork) and it has no more than that
+      // one call. Or it only has the number of an address space that is no more: too doubtful to tell.
+      const doubtful = shares && generation > 0;
       const inherited = (frame: OpenFrame<F>): boolean =>
         frame.user &&
         frame.entered < made.instruction &&
         frame.left >= made.instruction &&
-        (!shares || frame.left === Number.POSITIVE_INFINITY) &&
+        (!shares || doubtful || frame.left === Number.POSITIVE_INFINITY) &&
         chain.every(({ returned, until }) => !((returned?.get(frame.call) ?? until) < until));
-      for (const frame of near(alive, maker?.past, moment.esp)) {
-        const returns = frame.fits(address, moment.esp);
+      for (const frame of near(alive, maker?.past, seen, moment.esp)) {
+        const returns = frame.fits(address, moment.esp) && cameByReturn(frame, moment);
         const calls = frame.esp === moment.esp - 4 && frame.site.calls.includes(address);
         if (!returns && !calls) continue;
         let first: OpenFrame<F> | undefined = frame;
         // The maker may have gone on by a jump since.
         while (first !== undefined && !inherited(first)) first = first.jumpedFrom;
         if (first === undefined) continue;
-        this.over(thread, first, returns, moment);
+        this.over(thread, first, returns && !doubtful, moment);
         return;
       }
+      if (doubtful) return;
       chain.push({ returned: maker?.returned, until: made.instruction });
     }
   }
@@ -95,31 +114,45 @@ export class Copies<F extends MatchedFunction> {
   /** A thread is over. */
   ended(thread: ThreadCalls<F>): void {
     const { asid, past, returned } = thread;
-    if (past === undefined && returned === undefined) return;
+    if (past === undefined && returned === undefined) {
+      this.forget(thread.id);
+      return;
+    }
     this.gone.set(thread.id, { asid, past, returned });
     if (this.gone.size <= MOST_GONE) return;
     const [first, { past: dropped }] = this.gone.entries().next().value!;
     dropped?.clear(this.sites);
     this.gone.delete(first);
+    this.forget(first);
   }
 
   clear(): void {
     for (const { past } of this.gone.values()) past?.clear(this.sites);
     this.gone.clear();
+    for (const id of [...this.inherited.keys()]) this.forget(id);
   }
+}
+
+/** All that a thread has open in user mode. */
+function openInProgram<F extends MatchedFunction>({ users, elsewhere }: ThreadCalls<F>): OpenFrame<F>[] {
+  return [...users, elsewhere].flatMap(({ open, suspects }) =>
+    [...open, ...suspects].filter(({ user }) => user),
+  );
 }
 
 /** Calls of a thread not far below ESP, the one that was entered last first. */
 function near<F extends MatchedFunction>(
   alive: ThreadCalls<F> | undefined,
   past: PastCalls<F> | undefined,
+  seen: readonly OpenFrame<F>[] | undefined,
   esp: number,
 ): OpenFrame<F>[] {
   const frames: OpenFrame<F>[] = [];
   const consider = (frame: OpenFrame<F>): void => {
     if (frame.esp < esp && esp - frame.esp <= MOST_POPPED + 4) frames.push(frame);
   };
-  for (const frame of past?.calls ?? []) consider(frame);
+  for (const frame of seen ?? []) consider(frame);
+  for (const frame of past?.calls ?? []) if (frame !== undefined) consider(frame);
   for (const stack of alive === undefined ? [] : [...alive.users, alive.elsewhere]) {
     for (const list of [stack.open, stack.suspects])
       for (let i = firstBelow(list, esp); i < list.length && esp - list[i]!.esp <= MOST_POPPED + 4; i++)

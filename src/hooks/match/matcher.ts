@@ -96,6 +96,8 @@ export interface Matcher<F extends MatchedFunction = MatchedFunction> {
   arrive(address: number, moment: Moment): void;
   /** The current thread has gone from the kernel to its program; `esp0` is where its next entry into the kernel begins. */
   leftKernel(esp0: number, moment: Moment): void;
+  /** A thread is being made by another: what {@link MatcherHost.madeBy} will say of it. Told where it is seen. */
+  threadMade?(thread: number, maker: number): void;
   /**
    * A thread has ended, now or some time ago. `ender`: its innermost open call was a call that ended its own thread, and is
    * `noreturn`.

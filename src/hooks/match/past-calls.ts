@@ -6,38 +6,30 @@ import type { MatchedFunction } from './matcher.ts';
 import type { OpenFrame } from './open-frame.ts';
 import type { ReturnSites } from './return-site.ts';
 
-/** Calls kept of one thread. */
-const MOST = 64;
-/** … of them with the same place on the stack and the same return address: a loop does not push all others out. */
-const MOST_ALIKE = 8;
+/** Places are told apart by so many groups, and of each group so many calls are kept: a loop does not push out all others. */
+const GROUPS = 16;
+const MOST = 8;
 
-/** Of one thread, the one that ended last at the end. */
+/** Of one thread. */
 export class PastCalls<F extends MatchedFunction = MatchedFunction> {
-  readonly calls: OpenFrame<F>[] = [];
+  /** In groups of `MOST`, each used in turn. */
+  readonly calls: (OpenFrame<F> | undefined)[] = new Array(GROUPS * MOST).fill(undefined);
+  private readonly next = new Uint8Array(GROUPS);
 
   add(frame: OpenFrame<F>, sites: ReturnSites): void {
-    const { calls } = this;
-    let alike = 0;
-    let drop = calls.length < MOST ? -1 : 0;
-    for (let i = calls.length - 1; i >= 0; i--) {
-      const other = calls[i]!;
-      if (other.esp !== frame.esp || other.returnAddress !== frame.returnAddress) continue;
-      if (++alike < MOST_ALIKE) continue;
-      drop = i;
-      break;
-    }
+    const { calls, next } = this;
+    // A place on the stack, and a place in the code: of neither are the lowest bits different.
+    const group = ((frame.esp >>> 2) ^ (frame.esp >>> 6) ^ (frame.returnAddress >>> 3)) % GROUPS;
+    const at = group * MOST + next[group]!;
+    next[group] = (next[group]! + 1) % MOST;
+    const dropped = calls[at];
+    calls[at] = frame;
     sites.keep(frame.site);
-    if (drop < 0) {
-      calls.push(frame);
-      return;
-    }
-    sites.drop(calls[drop]!.site);
-    calls.copyWithin(drop, drop + 1);
-    calls[calls.length - 1] = frame;
+    if (dropped !== undefined) sites.drop(dropped.site);
   }
 
   clear(sites: ReturnSites): void {
-    for (const { site } of this.calls) sites.drop(site);
-    this.calls.length = 0;
+    for (const frame of this.calls) if (frame !== undefined) sites.drop(frame.site);
+    this.calls.fill(undefined);
   }
 }

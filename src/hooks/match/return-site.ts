@@ -1,5 +1,5 @@
 /** Return addresses of open calls, and what is watched for them. */
-import { callsBefore, landingsBefore } from './call-site.ts';
+import { callsBefore, landingsNear } from './call-site.ts';
 import type { MatcherHost, Moment } from './matcher.ts';
 
 /** Sites kept for the next call from there; those of open calls come on top. */
@@ -73,7 +73,7 @@ export class ReturnSites {
       site.near = near;
       site.far = far;
       site.calls = callsBefore(site.address, moment);
-      site.landings = landingsBefore(site.address, moment);
+      site.landings = landingsNear(site.address, moment);
     }
     if (site.kept === 0) host.watch(site.address);
     for (let i = 0; i < site.calls.length; i++) host.watch(site.calls[i]!);

@@ -15,13 +15,13 @@
  * `_SEH_prolog`) is not seen to return. With the thread unknown (0), a program's stacks are those of its address space, told
  * apart as suspects only, and the kernel's are regions of 8 KiB.
  */
-import { isAfterCall } from './call-site.ts';
 import { CallStack, firstBelow, indexAt, takeOut } from './call-stack.ts';
 import { Copies } from './copies.ts';
 import { Endings, inReverse, take } from './endings.ts';
 import type { Frame, MatchedFunction, Matcher, MatcherHost, Moment } from './matcher.ts';
 import { MOST_POPPED, OpenFrame } from './open-frame.ts';
 import { lineOf, parentOf } from './parents.ts';
+import { cameByReturn } from './return-evidence.ts';
 import { ReturnSites } from './return-site.ts';
 import { ThreadCalls } from './thread-calls.ts';
 
@@ -161,7 +161,7 @@ export class ThreadStack<F extends MatchedFunction = MatchedFunction> implements
     const { open, suspects } = stack;
     const { esp } = moment;
     const at = firstBelow(open, esp);
-    if (at < open.length && open[at]!.fits(address, esp) && this.cameByReturn(open[at]!, moment)) {
+    if (at < open.length && open[at]!.fits(address, esp) && cameByReturn(open[at]!, moment)) {
       if (at < open.length - 1) this.endings.passOver(stack, open[at]!.esp, moment);
       this.endings.returned(takeOut(open, at), moment);
       this.endings.passOver(stack, esp, moment);
@@ -170,7 +170,7 @@ export class ThreadStack<F extends MatchedFunction = MatchedFunction> implements
     for (let i = firstBelow(suspects, esp); i < suspects.length; i++) {
       const suspect = suspects[i]!;
       if (esp - suspect.esp > MOST_POPPED + 4) break;
-      if (!suspect.fits(address, esp) || !this.cameByReturn(suspect, moment)) continue;
+      if (!suspect.fits(address, esp) || !cameByReturn(suspect, moment)) continue;
       if (stack.known) this.endings.passOver(stack, suspect.esp, moment);
       this.endings.returned(takeOut(suspects, i), moment);
       this.endings.passOver(stack, esp, moment);
@@ -208,20 +208,6 @@ export class ThreadStack<F extends MatchedFunction = MatchedFunction> implements
       }
   }
 
-  /**
-   * Whether control has come to a call's return address by its return. Not so if that address is also nearer to ESP: then it is
-   * another call that has returned. Nor if there has been another call since, with its return address at the same place:
-   * then a jump leads here, such as the one behind a `catch`. But an interrupt may have written there, and so may somebody who
-   * wants to see the return: a debugger, a kretprobe.
-   */
-  private cameByReturn({ esp, returnAddress }: OpenFrame<F>, moment: Moment): boolean {
-    for (let at = moment.esp - 4; at > esp; at -= 4) if (moment.word(at) === returnAddress) return false;
-    const word = moment.word(esp);
-    if (word === returnAddress || word === undefined) return true;
-    if (moment.cpl !== USER && moment.word(moment.esp - 12) === returnAddress) return true; // EIP, CS, EFLAGS
-    return !isAfterCall(word, moment);
-  }
-
   leftKernel(esp0: number, moment: Moment): void {
     const thread = moment.thread === 0 ? undefined : this.threadOf(moment, false);
     if (thread === undefined) return;
@@ -239,6 +225,10 @@ export class ThreadStack<F extends MatchedFunction = MatchedFunction> implements
       }
     }
     this.inUserMode(thread, moment);
+  }
+
+  threadMade(id: number, maker: number): void {
+    this.copies.made(id, this.threads.get(maker));
   }
 
   threadEnded(id: number, endsCaller: (frame: Frame<F>) => boolean, moment: Moment): void {
@@ -263,7 +253,10 @@ export class ThreadStack<F extends MatchedFunction = MatchedFunction> implements
         this.endings.end(frame, itself ? 'noreturn' : 'killed', 0, moment);
       } else this.endings.end(frame, 'killed', 0, moment);
     }
-    if (thread === undefined) return;
+    if (thread === undefined) {
+      this.copies.forget(id);
+      return;
+    }
     this.threads.delete(id);
     if (this.last === thread) this.last = undefined;
     this.copies.ended(thread);

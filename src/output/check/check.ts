@@ -6,7 +6,7 @@ import { DEBUG_PORT } from '../../engine/layout.ts';
 import { readTruth } from '../../guest/ntlet/truth.ts';
 import { decodeRecord } from '../../guest/ntlet/truth-record.ts';
 import type { HookFile } from '../../hooks/api.ts';
-import type { CallRecord } from '../../hooks/call-record.ts';
+import { type CallRecord, OWN } from '../../hooks/call-record.ts';
 import type { HookSession } from '../../hooks/session.ts';
 import type { ReplayOptions, ReplayResult } from '../../replay/replay.ts';
 import { TraceFile } from '../../trace/trace-file.ts';
@@ -24,7 +24,10 @@ const CHECKED = -2;
 export interface CheckOptions extends Pick<ReplayOptions, 'onProgress' | 'signal'> {
   /** The matchers' names; the first is the one that is judged. */
   readonly matchers: readonly string[];
-  /** What they hook is what is checked; their handlers do not run. Without any: all that the truth knows, or all system calls. */
+  /**
+   * What they hook is what is checked, as far as there is a truth about it; their handlers do not run. Without any: all that
+   * the truth knows, or all system calls.
+   */
   readonly hooks: readonly HookFile[];
   /** Use the ground truth if there is one. */
   readonly truth?: boolean;
@@ -62,12 +65,12 @@ export async function checkMatching(path: string, options: CheckOptions): Promis
     },
     onSession: (opened) => {
       session = opened;
-      if (truth !== undefined) truth.hook(session);
+      if (truth !== undefined) truth.hook(session, options.hooks.length === 0);
       else if (options.hooks.length === 0) {
         for (const where of SYSTEM_CALLS)
           session.functions.add({ file: CHECKED, where, handlers: {}, index: 0 });
       }
-      for (const [i, name] of names.entries()) watch(session, name, i, comparisons, truth === undefined);
+      for (const [i, name] of names.entries()) watch(session, name, i, comparisons, truth);
     },
   });
   for (const comparison of comparisons) comparison.end(result.replay.instructions);
@@ -122,18 +125,20 @@ function watch(
   name: string,
   index: number,
   comparisons: readonly Comparison[],
-  withoutTruth: boolean,
+  truth: TruthSide | undefined,
 ): void {
   const calls = new Map<number, CheckedCall>();
   const comparison = comparisons[index]!;
   // Without a ground truth the first matcher says what is real.
-  const judge = withoutTruth && index === 0 ? comparisons : [];
+  const judge = truth === undefined && index === 0 ? comparisons : [];
   session.addLane(name, {
     began: (call) => {
-      const found = checked(call);
+      if (call.hooks.every(({ file }) => file === OWN)) return;
+      if (truth !== undefined && !truth.tellsOf(call.address)) return;
+      const found = checked(call, truth);
       calls.set(found.number, found);
       comparison.found(found);
-      for (const other of judge) other.real({ ...found });
+      for (const other of judge) other.real(found);
     },
     ended: (call) => {
       const found = calls.get(call.number);
@@ -147,7 +152,8 @@ function watch(
       for (const other of judge) other.left(found);
     },
     again: (call) => {
-      const found = calls.get(call.number) ?? checked(call);
+      if (truth !== undefined && !truth.tellsOf(call.address)) return;
+      const found = calls.get(call.number) ?? checked(call, truth);
       const text = againText(call.thread?.tid, call.result ?? 0);
       comparison.foundAgain(found, text);
       for (const other of judge) other.realAgain(found, text);
@@ -155,8 +161,12 @@ function watch(
   });
 }
 
-function checked(call: CallRecord): CheckedCall {
-  const { number, name, address, caller, esp, entered, words, parent } = call;
+function checked(call: CallRecord, truth: TruthSide | undefined): CheckedCall {
+  const { number, name, address, caller, esp, entered, words } = call;
+  let { parent } = call;
+  // The guest tells of parents only what it tells of calls.
+  while (truth !== undefined && parent !== undefined && !truth.tellsOf(parent.address))
+    parent = parent.parent;
   return {
     number,
     function: name,
@@ -188,12 +198,14 @@ class TruthSide {
     reader.close();
     this.calls = new TruthCalls({
       entered: (call) => {
+        if (!this.isChecked(call.address)) return;
         for (const comparison of comparisons) comparison.real(call);
       },
       left: (call) => {
         for (const comparison of comparisons) comparison.left(call);
       },
       again: (call, text) => {
+        if (!this.isChecked(call.address)) return;
         for (const comparison of comparisons) comparison.realAgain(call, text);
       },
     });
@@ -204,11 +216,31 @@ class TruthSide {
     return this.calls.before;
   }
 
+  /** Whether the guest tells of calls of the function at an address. */
+  tellsOf(address: number): boolean {
+    return this.functions.addresses.has(address);
+  }
+
+  /** Only calls of functions that hook files have hooked count: by address, and what is known of each. */
+  private session: HookSession | undefined;
+  private readonly counts = new Map<number, boolean>();
+
+  private isChecked(address: number): boolean {
+    const { session, counts } = this;
+    if (session === undefined) return true;
+    const known = counts.get(address);
+    if (known !== undefined) return known;
+    const hooked = session.functions.isHooked(address);
+    if (session.os !== undefined) counts.set(address, hooked);
+    return hooked;
+  }
+
   /** The kernel's functions by their names, as an analyst would; those of programs, which export none, by their addresses. */
-  hook(session: HookSession): void {
+  hook(session: HookSession, everything: boolean): void {
+    if (!everything) this.session = session;
     const hook = (where: string) => ({ file: CHECKED, where, handlers: {}, index: 0 });
-    for (const name of new Set(this.functions.kernel)) session.functions.add(hook(name));
-    for (const { fn, processes } of this.functions.programs) {
+    if (everything) for (const name of new Set(this.functions.kernel)) session.functions.add(hook(name));
+    for (const { fn, processes } of everything ? this.functions.programs : []) {
       session.functions.addFunction(fn, hook(fn.name), (asid) =>
         processes.has(this.calls.processOf(asid) ?? 0),
       );

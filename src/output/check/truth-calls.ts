@@ -22,6 +22,8 @@ export class TruthFunctions {
   /** Of the kernel, by name. */
   readonly kernel: string[] = [];
   readonly programs: ProgramFunction[] = [];
+  /** Where functions begin whose calls are told. */
+  readonly addresses = new Set<number>();
   /** What was told before the recording began. */
   readonly before: TruthRecord[] = [];
   private readonly parents = new Map<number, number>();
@@ -31,6 +33,7 @@ export class TruthFunctions {
     const declared: { record: TruthRecordOf<'function'>; process: number }[] = [];
     for (const record of records) {
       if (record.instruction < 0) this.before.push(record);
+      if (record.kind === 'function') this.addresses.add(record.address);
       if (record.kind === 'process-start') this.parents.set(record.process, record.parent);
       else if (record.kind === 'thread-start') this.threads.set(record.thread, record.process);
       else if (record.kind === 'function' && record.function < FIRST_PROGRAM_FUNCTION)
