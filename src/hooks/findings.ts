@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { CallRecord } from './call-record.ts';
 import type { HookProblem } from './problems.ts';
 import { messageOf } from './problems.ts';
-import type { RawFinding } from './session.ts';
+import type { RawFinding } from './session-host.ts';
 
 const count = z.number().int().nonnegative();
 const word = z.number().int().min(0).max(0xffffffff);

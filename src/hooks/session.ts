@@ -3,11 +3,11 @@
  * they emit goes out. Everything here happens at instruction counts that are the same in every replay.
  */
 import type { ProbeEventName } from '../engine/probes/area.ts';
-import type { ArmKind, ProbeHandler } from '../engine/probes/probes.ts';
+import type { ProbeHandler } from '../engine/probes/probes.ts';
 import type { GuestCpu } from '../guest/cpu.ts';
 import { findGuestOs } from '../guest/find.ts';
 import type { GuestOs } from '../guest/os.ts';
-import type { HookFile, StackEntry, Where } from './api.ts';
+import type { StackEntry, Where } from './api.ts';
 import { backtrace } from './backtrace.ts';
 import type { CallContext, CallHook, CallRecord } from './call-record.ts';
 import { describeCall } from './describe.ts';
@@ -16,49 +16,11 @@ import { Lane } from './lane.ts';
 import { DEFAULT_MATCHER } from './match/matchers.ts';
 import { EventMoment } from './moment.ts';
 import { Points } from './points.ts';
-import { type HookProblem, handlerError, refuseWaiting } from './problems.ts';
+import { handlerError, refuseWaiting } from './problems.ts';
 import { type AddressHook, Registry } from './registry.ts';
+import type { SessionHost, SessionOptions } from './session-host.ts';
 import { ThreadMakers } from './thread-makers.ts';
 import { ThreadTable, type TrackedProcess, type TrackedThread } from './threads.ts';
-
-/** The replay that a session looks into. */
-export interface SessionHost {
-  readonly cpu: GuestCpu;
-  readonly probes: {
-    arm(address: number, kind: ArmKind, physical: number): void;
-    disarm(address: number): void;
-    want(event: ProbeEventName, on: boolean): void;
-    readonly late: number;
-  };
-  /** The guest instruction count when the engine's counter was this. */
-  instructionAt(counter: number): number;
-  /** Milliseconds since 1970 at an instruction count. */
-  timeAt(instruction: number): number;
-}
-
-/** What a handler has emitted, with where and when and by whom. */
-export interface RawFinding {
-  readonly hook: string;
-  readonly type: string;
-  readonly instruction: number;
-  readonly time: number;
-  readonly thread: TrackedThread | undefined;
-  readonly process: TrackedProcess | undefined;
-  readonly call: CallRecord | undefined;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-export interface SessionOptions {
-  readonly files: readonly HookFile[];
-  /** `thread-stack` unless said otherwise. */
-  readonly matcher?: string;
-  /** A handler that throws ends the replay. */
-  readonly strict?: boolean;
-  /** The operating system has been found. */
-  onSystem?(os: GuestOs): void;
-  onFinding(finding: RawFinding): void;
-  onProblem(problem: HookProblem): void;
-}
 
 /** Instructions between two searches for an operating system, at least; later it is a part of those executed. */
 const SEEK_SPACING = 20_000;

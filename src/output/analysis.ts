@@ -8,8 +8,9 @@ import { type FindingLine, toFinding, toProblem } from '../hooks/findings.ts';
 import { DEFAULT_MATCHER } from '../hooks/match/matchers.ts';
 import type { HookProblem } from '../hooks/problems.ts';
 import { HookSession } from '../hooks/session.ts';
+import type { ReplayObserver } from '../replay/observer.ts';
 import { type ReplayOptions, type ReplayResult, replayTrace } from '../replay/replay.ts';
-import type { Replayer, ReplayObserver } from '../replay/replayer.ts';
+import type { Replayer } from '../replay/replayer.ts';
 import type { TraceFile } from '../trace/trace-file.ts';
 import { WallClock } from '../trace/wall-clock.ts';
 

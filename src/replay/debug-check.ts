@@ -3,7 +3,7 @@ import { ExitCode, RebekError } from '../base/errors.ts';
 import { DEBUG_PORT } from '../engine/layout.ts';
 import type { StreamRecord } from '../trace/stream.ts';
 import type { TraceFile } from '../trace/trace-file.ts';
-import type { ReplayObserver } from './replayer.ts';
+import type { ReplayObserver } from './observer.ts';
 
 /** What was compared of the bytes written to I/O port 0xE9. */
 export interface DebugComparison {

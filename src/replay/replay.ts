@@ -8,7 +8,8 @@ import { verifyIntegrity } from '../trace/integrity.ts';
 import { TraceFile } from '../trace/trace-file.ts';
 import { DebugCheck, type DebugComparison } from './debug-check.ts';
 import { divergence } from './divergence.ts';
-import { Replayer, type ReplayObserver } from './replayer.ts';
+import type { ReplayObserver } from './observer.ts';
+import { Replayer } from './replayer.ts';
 
 /** Milliseconds of replaying between two looks at the rest of the process (progress, Ctrl-C). */
 const SLICE_MS = 50;

@@ -12,6 +12,7 @@ import { type ProbeHandler, Probes } from '../engine/probes/probes.ts';
 import { createBatch, type EventBatch } from '../trace/events.ts';
 import { NESTED, Op, type OpName, opInfo, STATE_HASH_BYTES } from '../trace/ops.ts';
 import { divergence, type Position } from './divergence.ts';
+import type { AccessSpace, ReplayObserver } from './observer.ts';
 
 const COUNTER = At.instructionCounter >> 2;
 const TABLE_PLAIN = TABLE_RESERVED + TABLE_JIT;
@@ -19,32 +20,6 @@ type Fn = (...args: number[]) => number;
 
 /** Gives the next batch of the log, or undefined at its end. Called synchronously, in the middle of the guest. */
 export type BatchSource = () => EventBatch | undefined;
-
-/** A device: what a read of the guest's was answered by, or a write went to. */
-export type AccessSpace = 'port' | 'mmio';
-
-/**
- * Told of what crosses the boundary, as it happens. The instruction counts are counted as a recorder counts them. What it
- * throws ends the replay.
- */
-export interface ReplayObserver {
-  /** The guest writes to an I/O port: `value` unsigned and `bytes` wide. Told before it is compared with the log. */
-  readonly portWrite?:
-    | ((port: number, value: number, bytes: 1 | 2 | 4, instruction: number) => void)
-    | undefined;
-  /** The guest has read from an I/O port or a memory-mapped register (its guest physical address). */
-  readonly read?:
-    | ((space: AccessSpace, address: number, value: number, bytes: number, instruction: number) => void)
-    | undefined;
-  /** Something came in: bytes by DMA to a guest physical address, an interrupt line, a time (ms), a random number. */
-  readonly input?: ((input: ReplayInput, instruction: number) => void) | undefined;
-}
-
-export type ReplayInput =
-  | { readonly kind: 'dma'; readonly address: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'irq'; readonly line: number; readonly raised: boolean }
-  | { readonly kind: 'clock'; readonly ms: number }
-  | { readonly kind: 'random'; readonly value: number };
 
 /** The inputs that are reads, what of, and their widths in bytes. */
 const READS: ReadonlyMap<number, readonly [AccessSpace, number]> = new Map([

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { findingLine, findingsSchema, plain, toFinding, toProblem } from '../../src/hooks/findings.ts';
 import { messageOf } from '../../src/hooks/problems.ts';
-import type { RawFinding } from '../../src/hooks/session.ts';
+import type { RawFinding } from '../../src/hooks/session-host.ts';
 
 const raw = (data: unknown): RawFinding => ({
   hook: 'h',

@@ -9,8 +9,11 @@ export type Allowance =
   | 'died before the call'
   /** It died when the kernel was done with the call: the result is there, and nobody got it. Its last call. */
   | 'died after the call'
-  /** strace has read the registers of a thread that was dying: the result is no result. Its last call. */
-  | 'registers of a dying thread';
+  /**
+   * strace could not ask for the result of a thread that was dying, and shows what it had been told before: the number of the
+   * call, another thread's, that ends this one (in `struct ptrace_syscall_info`, it is where results are). Its last call.
+   */
+  | 'result of a dying thread';
 
 export interface Comparison {
   /** Calls that are in both, in the order of the log. */
@@ -29,8 +32,8 @@ const SOCKETCALL = 102;
 const ENOSYS = -38;
 /** The result of sigreturn is what it restores EAX to: the program's, not the call's. */
 const SIGRETURNS: ReadonlySet<number | undefined> = new Set([119, 173]);
-/** The number that strace shows where a dying thread's registers are gone: -11 as an unsigned error. */
-const GARBAGE = /^-1 \(errno 42949\d{5}\)$/;
+/** Calls that end the other threads of a process. */
+const ENDS_OTHERS: ReadonlySet<number | undefined> = new Set([11, 252]);
 
 /** @param raw whether the log has the argument words as they are (`-e raw=all`) */
 export function compareCalls(log: StraceLog, hooked: Hooked, raw: boolean): Comparison {
@@ -42,6 +45,7 @@ export function compareCalls(log: StraceLog, hooked: Hooked, raw: boolean): Comp
   let unnoted = 0;
   const allow = (what: Allowance): void => void allowed.set(what, (allowed.get(what) ?? 0) + 1);
   const [first] = log.threads.keys();
+  const begun = new Map(log.calls.map((call) => [call.line, call]));
   for (const [tid, { calls, ends }] of log.threads) {
     const found = hooked.byThread.get(tid) ?? [];
     // strace follows its own child from execve on.
@@ -64,7 +68,7 @@ export function compareCalls(log: StraceLog, hooked: Hooked, raw: boolean): Comp
       }
       at++;
       pairs.push([logged, call]);
-      const ending = endsAlike(logged, call, last);
+      const ending = endsAlike(logged, call, last, begun.get((logged.endLine ?? 0) - 1));
       if (typeof ending === 'string') allow(ending);
       else if (!ending)
         problems.push(
@@ -95,7 +99,13 @@ function shown({ tid, name, words, outcome, result }: HookedCall): string {
   return `${tid} ${name}(${words.map((word) => word.toString(16)).join(', ')}) = ${result} ${outcome}`;
 }
 
-function endsAlike(logged: StraceCall, call: HookedCall, last: boolean): boolean | Allowance {
+/** @param before the call of which the log says in the line before the end that it has begun */
+function endsAlike(
+  logged: StraceCall,
+  call: HookedCall,
+  last: boolean,
+  before: StraceCall | undefined,
+): boolean | Allowance {
   const result = call.result === undefined ? undefined : call.result | 0;
   switch (logged.outcome) {
     case 'noreturn':
@@ -109,8 +119,15 @@ function endsAlike(logged: StraceCall, call: HookedCall, last: boolean): boolean
       if (SIGRETURNS.has(call.systemCall))
         return call.outcome === 'noreturn' && logged.value === (call.eax | 0);
       if (call.outcome === 'returned' && logged.value === result) return true;
-      return last && GARBAGE.test(logged.result ?? '') ? 'registers of a dying thread' : false;
+      return last && isStale(logged, before) ? 'result of a dying thread' : false;
   }
+}
+
+function isStale({ value, result = '' }: StraceCall, before: StraceCall | undefined): boolean {
+  if (before?.number === undefined || !ENDS_OTHERS.has(before.number)) return false;
+  // The word behind, the call's first argument, says whether it is an error.
+  const error = /^-1 \(errno (\d+)\)$/.exec(result)?.[1];
+  return error === undefined ? value === before.number : Number(error) === 2 ** 32 - before.number;
 }
 
 /** How many words the log shows; undefined if one differs. */
