@@ -10,8 +10,9 @@ export type Allowance =
   /** It died when the kernel was done with the call: the result is there, and nobody got it. Its last call. */
   | 'died after the call'
   /**
-   * strace could not ask for the result of a thread that was dying, and shows what it had been told before: the number of the
-   * call, another thread's, that ends this one (in `struct ptrace_syscall_info`, it is where results are). Its last call.
+   * strace could not ask for the result of a thread that was dying, and shows what it had been told before of another: the
+   * number of a call that was entered (in `struct ptrace_syscall_info`, it is where results are), such as the one that ends
+   * this thread, or another's result. Its last call.
    */
   | 'result of a dying thread';
 
@@ -32,8 +33,8 @@ const SOCKETCALL = 102;
 const ENOSYS = -38;
 /** The result of sigreturn is what it restores EAX to: the program's, not the call's. */
 const SIGRETURNS: ReadonlySet<number | undefined> = new Set([119, 173]);
-/** Calls that end the other threads of a process. */
-const ENDS_OTHERS: ReadonlySet<number | undefined> = new Set([11, 252]);
+/** How many lines before, at the most, strace was told what it shows as a dying thread's result. */
+const STALE_LINES = 12;
 
 /** @param raw whether the log has the argument words as they are (`-e raw=all`) */
 export function compareCalls(log: StraceLog, hooked: Hooked, raw: boolean): Comparison {
@@ -45,7 +46,7 @@ export function compareCalls(log: StraceLog, hooked: Hooked, raw: boolean): Comp
   let unnoted = 0;
   const allow = (what: Allowance): void => void allowed.set(what, (allowed.get(what) ?? 0) + 1);
   const [first] = log.threads.keys();
-  const begun = new Map(log.calls.map((call) => [call.line, call]));
+  const toldBefore = told(log);
   for (const [tid, { calls, ends }] of log.threads) {
     const found = hooked.byThread.get(tid) ?? [];
     // strace follows its own child from execve on.
@@ -68,7 +69,7 @@ export function compareCalls(log: StraceLog, hooked: Hooked, raw: boolean): Comp
       }
       at++;
       pairs.push([logged, call]);
-      const ending = endsAlike(logged, call, last, begun.get((logged.endLine ?? 0) - 1));
+      const ending = endsAlike(logged, call, last, toldBefore);
       if (typeof ending === 'string') allow(ending);
       else if (!ending)
         problems.push(
@@ -99,12 +100,28 @@ function shown({ tid, name, words, outcome, result }: HookedCall): string {
   return `${tid} ${name}(${words.map((word) => word.toString(16)).join(', ')}) = ${result} ${outcome}`;
 }
 
-/** @param before the call of which the log says in the line before the end that it has begun */
+/** What strace has been told in the lines before one: numbers of calls that were entered, and results. */
+type Told = (line: number) => ReadonlySet<number>;
+
+function told({ calls }: StraceLog): Told {
+  const lines: number[][] = [];
+  const add = (line: number | undefined, value: number | undefined): void => {
+    if (line === undefined || value === undefined) return;
+    lines[line] ??= [];
+    lines[line].push(value);
+  };
+  for (const { line, endLine, number, value } of calls) {
+    add(line, number);
+    add(endLine, value);
+  }
+  return (line) => new Set(lines.slice(Math.max(0, line - STALE_LINES), line).flat());
+}
+
 function endsAlike(
   logged: StraceCall,
   call: HookedCall,
   last: boolean,
-  before: StraceCall | undefined,
+  toldBefore: Told,
 ): boolean | Allowance {
   const result = call.result === undefined ? undefined : call.result | 0;
   switch (logged.outcome) {
@@ -119,15 +136,17 @@ function endsAlike(
       if (SIGRETURNS.has(call.systemCall))
         return call.outcome === 'noreturn' && logged.value === (call.eax | 0);
       if (call.outcome === 'returned' && logged.value === result) return true;
-      return last && isStale(logged, before) ? 'result of a dying thread' : false;
+      return last && isStale(logged, toldBefore(logged.endLine ?? logged.line))
+        ? 'result of a dying thread'
+        : false;
   }
 }
 
-function isStale({ value, result = '' }: StraceCall, before: StraceCall | undefined): boolean {
-  if (before?.number === undefined || !ENDS_OTHERS.has(before.number)) return false;
-  // The word behind, the call's first argument, says whether it is an error.
+function isStale({ value, result = '' }: StraceCall, before: ReadonlySet<number>): boolean {
+  if (value !== undefined && before.has(value)) return true;
+  // The word behind, an entered call's first argument, says whether it is an error.
   const error = /^-1 \(errno (\d+)\)$/.exec(result)?.[1];
-  return error === undefined ? value === before.number : Number(error) === 2 ** 32 - before.number;
+  return error !== undefined && before.has(2 ** 32 - Number(error));
 }
 
 /** How many words the log shows; undefined if one differs. */

@@ -43,6 +43,17 @@ test.after.always(async () => {
   for (const cleanup of cleanups) await cleanup();
 });
 
+/** The log around the line that a problem names. */
+function around(log: string, problem: string): string {
+  const line = Number(/line (\d+)/.exec(problem)?.[1] ?? 0);
+  const from = Math.max(0, line - 15);
+  return log
+    .split('\n')
+    .slice(from, line + 25)
+    .map((text, i) => `${from + i + 1}: ${text}`)
+    .join('\n');
+}
+
 /** Pairs of both runs. */
 const pairs = (): readonly (readonly [StraceCall, HookedCall])[] => [
   ...compared.decoded.pairs,
@@ -69,6 +80,7 @@ for (const kind of ['raw', 'decoded'] as const) {
   test(`every call that strace has seen, and no other: ${kind} log`, (t) => {
     const { problems, pairs, allowed, words, addresses, unnoted } = compared[kind];
     const { calls, threads } = logs[kind];
+    for (const problem of problems) t.log(around(straced.logs[kind], problem));
     t.deepEqual(problems, []);
     t.true(calls.length > 3000 && threads.size > 100, `${calls.length} calls`);
     const shown = [...allowed].map(([what, count]) => `${count} ${what}`).join(', ');
