@@ -78,6 +78,12 @@ export function repeated(option: string, words: readonly string[] = process.argv
   return values;
 }
 
+/** `--profile` of commands that look for an operating system. */
+export const profileOption = valueOption(
+  'of the guest’s kernel: a file in Volatility 3’s format (ISF, JSON); needed only where Rebek knows too little',
+  text('profile'),
+);
+
 /** `--hooks`, as often as one likes: see {@link repeated}. */
 export const hooksOption = (describe: string) =>
   ({

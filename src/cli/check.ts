@@ -12,11 +12,12 @@ import {
   precision,
   recall,
 } from '../output/check/tally.ts';
-import { allowIncompleteOption, hooksOption, jsonOption } from './arguments.ts';
+import { allowIncompleteOption, hooksOption, jsonOption, profileOption } from './arguments.ts';
 import { warn } from './errors.ts';
 import { formatExact, plural } from './format.ts';
 import { loadHooks } from './hook-files.ts';
 import { output, say } from './output.ts';
+import { loadProfile } from './profile-file.ts';
 import { showProgress } from './replay-progress.ts';
 import { StatusLine } from './status-line.ts';
 import { style } from './style.ts';
@@ -34,6 +35,7 @@ interface Arguments {
   matcher: string;
   by: 'function' | 'outcome' | undefined;
   truth: boolean;
+  profile: string | undefined;
   json: boolean;
   'allow-incomplete': boolean;
 }
@@ -65,6 +67,7 @@ export const checkCommand: CommandModule<object, Arguments> = {
         describe: 'also by function, or by how calls ended',
       })
       .option('truth', { type: 'boolean', default: true, describe: 'use what the guest says, if it does' })
+      .option('profile', profileOption)
       .option('json', jsonOption)
       .option('allow-incomplete', allowIncompleteOption)
       .example('$0 check traces/ntlet-stress.rebek', 'every way in which a call can end')
@@ -81,6 +84,7 @@ export const checkCommand: CommandModule<object, Arguments> = {
 async function check(args: Arguments): Promise<number> {
   const { file, matcher } = args;
   const hooks = await loadHooks(args.hooks ?? []);
+  const profile = args.profile === undefined ? undefined : loadProfile(args.profile);
   const matchers = [matcher, ...MATCHERS.map(({ name }) => name).filter((name) => name !== matcher)];
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
@@ -92,6 +96,7 @@ async function check(args: Arguments): Promise<number> {
       matchers,
       hooks,
       truth: args.truth,
+      ...(profile && { profile }),
       signal: stopped.signal,
       onProgress: (progress) => showProgress(status, progress),
     });

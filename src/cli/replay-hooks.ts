@@ -10,6 +10,7 @@ import { formatFinding } from './findings-format.ts';
 import { formatExact, formatTable, plural } from './format.ts';
 import { loadHooks } from './hook-files.ts';
 import { output, say } from './output.ts';
+import { loadProfile } from './profile-file.ts';
 import { showProgress } from './replay-progress.ts';
 import { StatusLine } from './status-line.ts';
 import { style } from './style.ts';
@@ -23,6 +24,7 @@ export interface ReplayArguments {
   matcher: string | undefined;
   output: string | undefined;
   format: 'text' | 'jsonl' | undefined;
+  profile: string | undefined;
   strict: boolean;
   'every-instruction': boolean;
   force: boolean;
@@ -58,6 +60,7 @@ class LineOutput {
 export async function replayWithHooks(args: ReplayArguments): Promise<ExitCode> {
   const { file, json, output: path, format, matcher, strict } = args;
   const hooks = await loadHooks(args.hooks ?? []);
+  const profile = args.profile === undefined ? undefined : loadProfile(args.profile);
   const writer = path === undefined ? undefined : new FindingsWriter(path, args.force);
   const lines = new LineOutput((format ?? (process.stdout.isTTY ? 'text' : 'jsonl')) === 'text');
   const stopped = new AbortController();
@@ -75,6 +78,7 @@ export async function replayWithHooks(args: ReplayArguments): Promise<ExitCode> 
       strict,
       everyInstruction: args['every-instruction'],
       ...(matcher !== undefined && { matcher }),
+      ...(profile && { profile }),
       signal: stopped.signal,
       onLine: (line) => {
         if (line.kind === 'finding') findings++;

@@ -2,7 +2,14 @@
 import type { CommandModule } from 'yargs';
 import { ExitCode } from '../base/errors.ts';
 import { MATCHERS } from '../hooks/match/matchers.ts';
-import { allowIncompleteOption, hooksOption, jsonOption, text, valueOption } from './arguments.ts';
+import {
+  allowIncompleteOption,
+  hooksOption,
+  jsonOption,
+  profileOption,
+  text,
+  valueOption,
+} from './arguments.ts';
 import { usageError } from './errors.ts';
 import { formatTable } from './format.ts';
 import { output } from './output.ts';
@@ -49,6 +56,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
         default: false,
         describe: 'look at every instruction for hooks on addresses: slower; needed only if it is said so',
       })
+      .option('profile', profileOption)
       .option('force', { type: 'boolean', default: false, describe: 'replace an existing output file' })
       .option('json', jsonOption)
       .option('allow-incomplete', allowIncompleteOption)
@@ -67,7 +75,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
 async function replay(args: ReplayArguments): Promise<ExitCode> {
   const { file, json, hooks, 'allow-incomplete': allowIncomplete } = args;
   if (hooks !== undefined) return replayWithHooks(args);
-  for (const name of ['matcher', 'output', 'format'] as const) {
+  for (const name of ['matcher', 'output', 'format', 'profile'] as const) {
     if (args[name] !== undefined) throw usageError(`--${name} goes with --hooks only`);
   }
   for (const name of ['strict', 'every-instruction', 'force'] as const) {

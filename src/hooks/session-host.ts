@@ -3,6 +3,7 @@ import type { ProbeEventName } from '../engine/probes/area.ts';
 import type { ArmKind } from '../engine/probes/probes.ts';
 import type { GuestCpu } from '../guest/cpu.ts';
 import type { GuestOs } from '../guest/os.ts';
+import type { GuestProfile } from '../guest/profile.ts';
 import type { HookFile } from './api.ts';
 import type { CallRecord } from './call-record.ts';
 import type { HookProblem } from './problems.ts';
@@ -41,6 +42,8 @@ export interface SessionOptions {
   readonly matcher?: string;
   /** A handler that throws ends the replay. */
   readonly strict?: boolean;
+  /** Of the guest's kernel. */
+  readonly profile?: GuestProfile;
   /** The operating system has been found. */
   onSystem?(os: GuestOs): void;
   onFinding(finding: RawFinding): void;

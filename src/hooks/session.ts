@@ -185,7 +185,7 @@ export class HookSession implements ProbeHandler, CallContext, Where {
     const { instruction } = this.moment;
     if (instruction < this.nextSeek) return;
     this.nextSeek = instruction + Math.max(SEEK_SPACING, instruction * SEEK_GROWTH);
-    const os = findGuestOs(this.cpu);
+    const os = findGuestOs(this.cpu, this.options.profile);
     if (os === undefined) return;
     this.os = os;
     this.threads = new ThreadTable(os, {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { readPackageVersion } from '../base/version.ts';
 import { GuestCpu } from '../guest/cpu.ts';
+import type { GuestProfile } from '../guest/profile.ts';
 import type { HookFile } from '../hooks/api.ts';
 import { type FindingLine, toFinding, toProblem } from '../hooks/findings.ts';
 import { DEFAULT_MATCHER } from '../hooks/match/matchers.ts';
@@ -20,6 +21,8 @@ export interface AnalysisOptions extends Pick<ReplayOptions, 'onProgress' | 'sig
   readonly matcher?: string;
   /** End at the first handler that throws, with ERR_HOOKS_HANDLER. */
   readonly strict?: boolean;
+  /** Of the guest's kernel, in place of what is known of it. */
+  readonly profile?: GuestProfile;
   /** Generate code with a probe before every instruction: slower, and no hook on an address comes too late. */
   readonly everyInstruction?: boolean;
   /** Gets the lines of the findings file, in order. */
@@ -80,6 +83,7 @@ export async function analyse(path: string, options: AnalysisOptions): Promise<A
       files: hooks,
       matcher,
       strict: options.strict ?? false,
+      ...(options.profile && { profile: options.profile }),
       onSystem: ({ family, version }) => {
         onLine({ kind: 'system', instruction: session.instruction, family, version });
       },

@@ -1,4 +1,5 @@
 /** What runs in a 32-bit Windows NT, found in its memory without symbols; see {@link GuestOs}. */
+import { RebekError } from '../../base/errors.ts';
 import type { GuestCpu } from '../cpu.ts';
 import type { VirtualMemory } from '../memory.ts';
 import type {
@@ -32,6 +33,7 @@ const MOST_ASKED = 64;
  * Finds NT in a guest. Undefined while there is none (no paging, no KPCR, no kernel's image), and while it has no System
  * process yet; this takes microseconds, so that it can be asked again and again.
  * @param profile instead of the offsets that are known of the build
+ * @throws RebekError ERR_GUEST_PROFILE if the profile is another kernel's
  */
 export function findNt(cpu: GuestCpu, profile?: NtProfile): NtOs | undefined {
   const kernel = findKernel(cpu);
@@ -51,7 +53,14 @@ export function findNt(cpu: GuestCpu, profile?: NtProfile): NtOs | undefined {
   }
   // A moment at the start when they are half made; later, they are not what is known of this build.
   if (!clockRuns(memory)) return undefined;
-  return new NtOs(cpu, kernel, undefined, profile);
+  if (profile !== undefined) {
+    throw new RebekError(
+      'ERR_GUEST_PROFILE',
+      `the profile (${profile.name}) does not fit the kernel that is in memory`,
+      { hint: `the guest runs NT ${kernel.major}.${kernel.minor} build ${kernel.build}` },
+    );
+  }
+  return new NtOs(cpu, kernel, undefined, undefined);
 }
 
 export class NtOs implements GuestOs {
@@ -78,9 +87,8 @@ export class NtOs implements GuestOs {
     const { major, minor, build } = kernel;
     this.version = `NT ${major}.${minor} build ${build}`;
     if (structures === undefined) {
-      const which = profile ? `of ${profile.name}` : `of build ${build}`;
       this.note(
-        `the structures ${which} are not known: no threads, processes or handles, only functions by name`,
+        `the structures of build ${build} are not known: no threads, processes or handles, only functions by name`,
       );
     } else if (structures.profile.object === undefined) {
       this.note(`what handles lead to is not known of ${structures.profile.name}`);

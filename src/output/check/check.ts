@@ -5,6 +5,7 @@
 import { DEBUG_PORT } from '../../engine/layout.ts';
 import { readTruth } from '../../guest/ntlet/truth.ts';
 import { decodeRecord } from '../../guest/ntlet/truth-record.ts';
+import type { GuestProfile } from '../../guest/profile.ts';
 import type { HookFile } from '../../hooks/api.ts';
 import { type CallRecord, OWN } from '../../hooks/call-record.ts';
 import type { HookSession } from '../../hooks/session.ts';
@@ -29,6 +30,8 @@ export interface CheckOptions extends Pick<ReplayOptions, 'onProgress' | 'signal
    * the truth knows, or all system calls.
    */
   readonly hooks: readonly HookFile[];
+  /** Of the guest's kernel, in place of what is known of it. */
+  readonly profile?: GuestProfile;
   /** Use the ground truth if there is one. */
   readonly truth?: boolean;
 }
@@ -57,6 +60,7 @@ export async function checkMatching(path: string, options: CheckOptions): Promis
   const result = await analyse(path, {
     hooks: withTruth || options.hooks.length > 0 ? options.hooks.map(silent) : [],
     matcher: names[0]!,
+    ...(options.profile && { profile: options.profile }),
     ...(options.signal && { signal: options.signal }),
     onLine: () => {},
     onProgress: async (progress) => {
