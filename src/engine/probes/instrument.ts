@@ -11,6 +11,7 @@
 import { RebekError } from '../../base/errors.ts';
 import { Code, i32 } from '../../wasm/code.ts';
 import { WasmModule } from '../../wasm/module.ts';
+import { beginsBlock, blockLength, CpuContext, JitContext, WasmBuilder } from '../generated-block.ts';
 import { At, TABLE_JIT, TABLE_RESERVED } from '../layout.ts';
 import { Area, HIT_NAME, MAP_BITS, ProbeEvent } from './area.ts';
 
@@ -31,10 +32,6 @@ export const TABLE_PROBED = TABLE_RESERVED + TABLE_JIT + 2;
 const MAP_MASK = (1 << MAP_BITS) - 1;
 const PAGE_MASK = 0xfff;
 
-/** Fields of v86's structures in this build (jit.rs, wasm_builder.rs), byte offsets. */
-const JitContext = { cpu: 32, builder: 36, registerLocals: 40, start: 44, counterLocal: 58 } as const;
-const CpuContext = { eip: 0 } as const;
-const WasmBuilder = { bodyStart: 72, bodyLength: 76 } as const;
 /** `FunctionType::FN2` (wasm_builder.rs): two i32, no result. */
 const FN2 = 2;
 
@@ -146,8 +143,7 @@ function wrapGenerator(module: WasmModule, functions: Functions, globals: Global
   const note = module.add(module.typeIndex([i32, i32], []), emitCount(functions, globals));
   module.replace(functions.generate, (original) => {
     const code = new Code();
-    const [opcode, context, flags, start, eip, end, wanted] = [0, 1, 2, 3, 4, 5, 6];
-    const builder = (c: Code): Code => c.localGet(context).load32(JitContext.builder);
+    const [opcode, context, flags, start, eip, end, wanted, bits] = [0, 1, 2, 3, 4, 5, 6, 7];
     const low = (c: Code): Code => c.localGet(opcode).constant(0xff).and();
     /** The byte after the opcode. */
     const next = (c: Code): Code => c.globalGet(globals.ram).localGet(eip).plus().load8();
@@ -161,23 +157,9 @@ function wrapGenerator(module: WasmModule, functions: Functions, globals: Global
       .equal()
       .when((outer) => {
         outer.constant(-1).globalSet(globals.emitted);
-        builder(outer).load32(WasmBuilder.bodyStart);
-        builder(outer).load32(WasmBuilder.bodyLength).plus().localSet(end);
-        // A block begins `local.get c; i32.const N; i32.add; local.set c` with the counter's local c; nothing else sets it.
-        const byte = (c: Code, back: number): Code => c.localGet(end).constant(back).minus().load8();
-        byte(outer, 3).constant(0x6a).equal();
-        byte(outer, 2).constant(0x21).equal().and();
-        byte(outer, 1).localGet(context).load8(JitContext.counterLocal).equal().and();
+        beginsBlock(outer, { context, end, low: bits });
         outer.localTee(wanted).when(
-          (block) => {
-            // N, of one or two bytes of LEB128: the instructions of the block.
-            byte(block, 4).globalSet(globals.left);
-            byte(block, 5).constant(0x80).and();
-            block.when((two) => {
-              byte(two, 5).constant(0x7f).and();
-              byte(two, 4).constant(7).shiftLeft().or().globalSet(globals.left);
-            });
-          },
+          (block) => blockLength(block, end, (c) => c.globalSet(globals.left)),
           (inside) => inside.globalGet(globals.left).constant(1).minus().globalSet(globals.left),
         );
         outer.globalGet(globals.area).localGet(start).constant(12).shiftRight().plus();
@@ -207,7 +189,7 @@ function wrapGenerator(module: WasmModule, functions: Functions, globals: Global
     next(code).constant(0xfe).and().constant(0x34).equal().or().and().or();
     code.when((event) => event.localGet(context).localGet(start).call(note));
     code.localGet(opcode).localGet(context).localGet(flags).call(original);
-    return code.body(4);
+    return code.body(5);
   });
 }
 
