@@ -63,6 +63,7 @@ async function runDemo({ guest, output: file = 'demo.rebek', force }: Arguments)
     source: { guest, jit: true, console: 0 },
     file,
     overwrite: true,
+    flow: true,
     script: parseScript(demo.script, SCRIPT_NAME),
     interactive: false,
     stdin: false,

@@ -88,7 +88,8 @@ function machineRows({ meta }: TraceInfo): [string, string][] {
 }
 
 function recordingRows(info: TraceInfo): [string, string][] {
-  const { meta, summary, instructions, logBitsPerInstruction: bits } = info;
+  const { meta, summary, instructions } = info;
+  const { logBitsPerInstruction: bits, flowBitsPerInstruction: flow } = info;
   const { host, recorder } = meta;
   const rows: [string, string][] = [
     ['began', new Date(meta.started).toISOString()],
@@ -98,6 +99,7 @@ function recordingRows(info: TraceInfo): [string, string][] {
     ],
     ['instructions', `${formatExact(instructions)}${summary === undefined ? ' or more' : ''}`],
     ['log', bits === undefined ? 'empty' : `${bits.toFixed(4)} bit per instruction`],
+    ['control flow', flow === undefined ? 'not logged' : `${flow.toFixed(4)} bit per instruction`],
   ];
   if (summary === undefined) return rows;
   const ms = summary.wallNs / 1e6;

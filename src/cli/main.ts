@@ -7,6 +7,7 @@ import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { dumpCommand } from './dump.ts';
 import { reportError, usageError } from './errors.ts';
+import { findCommand } from './find.ts';
 import { guestCommand, guestCommands } from './guest.ts';
 import { infoCommand } from './info.ts';
 // Before anything is written: it takes care of readers that go away.
@@ -24,6 +25,7 @@ const commands: CommandModule<object, any>[] = [
   verifyCommand,
   infoCommand,
   dumpCommand,
+  findCommand,
   truthCommand,
   checkCommand,
   guestCommand,
@@ -33,7 +35,8 @@ const commands: CommandModule<object, any>[] = [
 const epilogue = `Data goes to standard output; messages and progress go to standard error.
 
 Exit codes: 0 good, and so is a recording that was ended with Ctrl-C or SIGTERM
-            1 a defect in Rebek, or the emulator itself failed; or the matcher that check judges was wrong
+            1 a defect in Rebek, or the emulator itself failed; the matcher that check judges was wrong; or
+              find has found nothing
             2 wrong usage, a script that failed, or something missing (file, tool, permission, space)
             3 the replay diverged from the trace
             4 the trace is damaged, incomplete, or no trace; or what its guest tells contradicts itself

@@ -19,6 +19,8 @@ export interface RecordRequest {
   readonly source: SourceOptions;
   readonly file: string;
   readonly overwrite: boolean;
+  /** Control flow is logged. */
+  readonly flow: boolean;
   readonly script?: Script | undefined;
   readonly until?: Pattern | undefined;
   readonly duration?: number | undefined;
@@ -59,6 +61,7 @@ export async function recordGuest(request: RecordRequest): Promise<SessionResult
       images,
       output: request.file,
       overwrite: request.overwrite,
+      flow: request.flow,
       ...(from && { from }),
     });
     const tap = new ConsoleTap(recording.pc, (port, bytes) => recording.sendSerial(port, bytes));

@@ -22,6 +22,7 @@ interface Arguments {
   echo: boolean;
   console: number | undefined;
   jit: boolean;
+  flow: boolean;
   json: boolean;
   verbose: boolean;
 }
@@ -65,6 +66,11 @@ export const recordCommand: CommandModule<object, Arguments> = {
         default: true,
         describe: 'compile hot guest code; --no-jit only interprets',
       })
+      .option('flow', {
+        type: 'boolean',
+        default: true,
+        describe: 'log what is executed, block by block (control flow); --no-flow leaves it out',
+      })
       .option('json', { ...jsonOption, describe: 'print the summary as JSON on standard output' })
       .option('verbose', {
         type: 'boolean',
@@ -94,6 +100,7 @@ async function record(args: Arguments): Promise<ExitCode> {
     source: { guest: args.guest, jit: args.jit, console: args.console ?? 0, from: args.from },
     file: args.output ?? defaultName(args.guest, new Date()),
     overwrite: args.force,
+    flow: args.flow,
     script,
     until: args.until,
     duration: args.duration,

@@ -26,6 +26,13 @@ function debugRows({ debug }: ReplayResult): [string, string][] {
   return [['debug port', `${same}${beyond}`]];
 }
 
+/** What was compared of the control-flow log; nothing where there is none. */
+function flowRows({ flow }: ReplayResult): [string, string][] {
+  if (flow === undefined) return [];
+  const beyond = flow.beyond === 0 ? '' : `; ${plural(flow.beyond, 'record')} lie behind the end of the log`;
+  return [['control flow', `${formatExact(flow.blocks)} basic blocks, in the order of the log${beyond}`]];
+}
+
 /** The rows of a table about a replay. */
 export function replayRows(result: ReplayResult): [string, string][] {
   const { instructions, wallMs } = result;
@@ -43,6 +50,7 @@ export function replayRows(result: ReplayResult): [string, string][] {
       result.hashesChecked === 0 ? 'none in so short a log' : `${result.hashesChecked}, all as recorded`,
     ],
     ...debugRows(result),
+    ...flowRows(result),
     ['final state', final],
     ['end', `${result.end}: ${result.note}`],
   ];

@@ -7,6 +7,8 @@
  * for the memory object: v86 takes `memory.buffer` anew for every access.
  */
 import { RebekError } from '../base/errors.ts';
+import { instrumentFlow } from '../engine/flow/instrument.ts';
+import { FlowTap } from '../engine/flow/tap.ts';
 import { fold, foldRegisters } from '../engine/fold.ts';
 import type { GuestLayout } from '../engine/guest-state.ts';
 import { type EngineExports, JitHost } from '../engine/jit-host.ts';
@@ -28,6 +30,8 @@ const PURE = new Set(
 export interface BoundaryEvents {
   /** After every `main_loop`, when no call is open: the place to flush and to hash. */
   onLoop(): void;
+  /** In the middle of a `main_loop`: the engine's flow log has little room left. */
+  onFlow(): void;
   /** The engine failed (a WASM trap, or an exception in a device): the machine is dead. */
   onCrash(error: unknown): void;
 }
@@ -36,12 +40,15 @@ export class RecordingBoundary {
   log!: EventLog;
   raw!: EngineExports;
   jit!: JitHost;
+  /** The engine's flow log, if it writes one. */
+  flow: FlowTap | undefined;
   /** What the engine printed through its panic handler. */
   readonly messages: string[] = [];
 
   private readonly module: WebAssembly.Module;
   private readonly batchEvents: number;
-  private events: BoundaryEvents = { onLoop() {}, onCrash() {} };
+  private readonly withFlow: boolean;
+  private events: BoundaryEvents = { onLoop() {}, onFlow() {}, onCrash() {} };
   private active = false;
   private crashed = false;
   /**
@@ -57,8 +64,10 @@ export class RecordingBoundary {
   /** DMA announced since the last crossing: its bytes are in memory only afterwards. */
   private readonly dma: { address: number; bytes: number; blob: number }[] = [];
 
-  constructor(engine: Uint8Array, batchEvents: number) {
-    this.module = new WebAssembly.Module(engine);
+  /** @param withFlow the engine is to write down what it executes */
+  constructor(engine: Uint8Array, batchEvents: number, withFlow: boolean) {
+    this.module = new WebAssembly.Module(withFlow ? instrumentFlow(engine) : engine);
+    this.withFlow = withFlow;
     this.batchEvents = batchEvents;
   }
 
@@ -73,6 +82,7 @@ export class RecordingBoundary {
     this.jit = new JitHost(table);
     const instance = new WebAssembly.Instance(this.module, { env: this.wrapImports(device, table) });
     this.raw = instance.exports as unknown as EngineExports;
+    if (this.withFlow) this.flow = new FlowTap(this.raw);
     this.jit.attach(this.raw);
     this.log = new EventLog(this.raw.memory, this.batchEvents);
     return this.wrapExports();
@@ -174,6 +184,7 @@ export class RecordingBoundary {
       log.check = fold(fold(log.check, op), acpi!);
       const index = log.begin(op);
       const due = +fn(acpi!, now!);
+      if (this.flow?.pressing) this.events.onFlow();
       if (this.touched || this.dma.length > 0) this.settle();
       if (log.batch.count !== index + 1) {
         log.batch.op[index]! |= NESTED;

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import { RebekError } from '../base/errors.ts';
 import { readPackageVersion } from '../base/version.ts';
 import { hashCpu, hashRam, hashState } from '../engine/guest-state.ts';
-import { ENGINE_VERSION } from '../engine/layout.ts';
+import { At, ENGINE_VERSION } from '../engine/layout.ts';
 import { createPc, type Pc } from '../engine/pc.ts';
 import { type EngineBinary, readEngineBinary } from '../machine/engine-binary.ts';
 import type { Images } from '../machine/images.ts';
 import type { Machine } from '../machine/schema.ts';
 import { activeCodec } from '../trace/codec.ts';
 import { createBatch } from '../trace/events.ts';
+import { createFlowBuffers, FlowLog } from '../trace/flow-log.ts';
 import type { TraceMeta, TraceSummary } from '../trace/meta.ts';
 import { Op, STATE_HASH_BYTES } from '../trace/ops.ts';
 import { pageBatches } from '../trace/pages.ts';
@@ -22,6 +23,8 @@ import { machineForTrace } from './provenance.ts';
 /** Events in a chunk, about; a chunk is also closed after FLUSH_MS, so that a crash costs less than a second. */
 const BATCH_EVENTS = 32_768;
 const FLUSH_MS = 400;
+/** A chunk of the control-flow log is closed after so long; short ones compress badly. */
+const FLOW_FLUSH_MS = 900;
 /** Bytes of DMA in a chunk, about. */
 const BATCH_BLOB = 4 << 20;
 /** Bytes and records of a side stream in a chunk, about: a reader holds a whole one. */
@@ -37,6 +40,8 @@ export interface RecordingOptions {
   readonly images: Images;
   /** The trace's path; it is `${output}.partial` until it is complete. */
   readonly output: string;
+  /** Also log what is executed, block by block: control flow. True unless said otherwise. */
+  readonly flow?: boolean;
   /** Replace an existing file. */
   readonly overwrite?: boolean;
   /** Go on from a saved state. */
@@ -82,7 +87,9 @@ export class Recording {
   private readonly frames = new StreamBatch();
   private readonly debug = new StreamBatch();
   private readonly started = performance.now();
+  private flow: FlowLog | undefined;
   private lastFlush = this.started;
+  private lastFlow = this.started;
   private lastHash = 0;
   private hashSlice = 0;
   private consoleBytes = 0;
@@ -129,7 +136,7 @@ export class Recording {
         },
       );
     }
-    const boundary = new RecordingBoundary(engine.bytes, BATCH_EVENTS);
+    const boundary = new RecordingBoundary(engine.bytes, BATCH_EVENTS, options.flow ?? true);
     const wasmFn = boundary.wasmFn;
     const initialState = options.from?.state;
     const fromState =
@@ -155,9 +162,24 @@ export class Recording {
       throw error;
     }
     const recording = new Recording(pc, boundary, writer);
-    boundary.start({ onLoop: () => recording.onLoop(), onCrash: (error) => recording.onCrash(error) });
+    recording.beginFlow();
+    boundary.start({
+      onLoop: () => recording.onLoop(),
+      onFlow: () => recording.flow?.press(),
+      onCrash: (error) => recording.onCrash(error),
+    });
     pc.run();
     return recording;
+  }
+
+  private beginFlow(): void {
+    const { flow } = this.boundary;
+    if (flow !== undefined) this.flow = new FlowLog(flow, this.asid);
+  }
+
+  /** CR3. */
+  private get asid(): number {
+    return this.boundary.log.linear[(At.cr + 12) >> 2]!;
   }
 
   /** Types bytes at a serial port of the guest. */
@@ -186,6 +208,7 @@ export class Recording {
     const { boundary, writer } = this;
     boundary.stop();
     this.flush(performance.now());
+    this.flushFlow(performance.now());
     const wallNs = this.wallNs(performance.now());
     const { log } = boundary;
     const summary: TraceSummary = {
@@ -239,6 +262,8 @@ export class Recording {
     const { log } = this.boundary;
     if (log.instructions - this.lastHash >= HASH_INSTRUCTIONS) this.hashState();
     const now = performance.now();
+    this.flow?.loopEnded(log.instructions);
+    if (this.flow?.full || now - this.lastFlow >= FLOW_FLUSH_MS) this.flushFlow(now);
     const full = log.batch.count >= BATCH_EVENTS / 2 || log.batch.blobBytes >= BATCH_BLOB;
     if (
       full ||
@@ -252,6 +277,7 @@ export class Recording {
 
   private onCrash(error: unknown): void {
     this.crashed = true;
+    this.flow?.takeBack();
     const panic = this.boundary.messages.at(-1);
     const what = error instanceof Error ? error.message : String(error);
     this.end({ reason: 'crash', note: `the emulator failed: ${panic ?? what}`, error });
@@ -271,6 +297,15 @@ export class Recording {
     const at = log.reserveBlob(STATE_HASH_BYTES);
     log.batch.blob.set(hashCpu(raw), at);
     log.batch.blob.set(hashRam(raw, layout, first * PAGE, count * PAGE), at + 32);
+  }
+
+  private flushFlow(now: number): void {
+    this.lastFlow = now;
+    const { flow, writer } = this;
+    if (flow === undefined || flow.empty) return;
+    const { instruction, asid } = flow;
+    const records = flow.swap(writer.takeSpareFlow() ?? createFlowBuffers(), this.asid);
+    writer.sendFlow(records, asid, { instruction, wallNs: this.wallNs(now) });
   }
 
   private flush(now: number): void {

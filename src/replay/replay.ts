@@ -8,8 +8,9 @@ import { verifyIntegrity } from '../trace/integrity.ts';
 import { TraceFile } from '../trace/trace-file.ts';
 import { DebugCheck, type DebugComparison } from './debug-check.ts';
 import { divergence } from './divergence.ts';
+import { FlowCheck, type FlowComparison } from './flow-check.ts';
 import type { ReplayObserver } from './observer.ts';
-import { Replayer } from './replayer.ts';
+import { type FlowSink, Replayer } from './replayer.ts';
 
 /** Milliseconds of replaying between two looks at the rest of the process (progress, Ctrl-C). */
 const SLICE_MS = 50;
@@ -51,11 +52,15 @@ export interface ReplayResult {
   readonly note: string;
   /** Only with `debugPort`, and only if the trace keeps what the guest wrote to I/O port 0xE9. */
   readonly debug?: DebugComparison;
+  /** Only with `controlFlow`, and only if the trace has such a log. */
+  readonly flow?: FlowComparison;
 }
 
 export interface ReplayOptions {
   /** Also compare what the guest writes to I/O port 0xE9 with what was recorded of it. */
   readonly debugPort?: boolean;
+  /** Also compare what the guest executes, block by block, with the control-flow log. Not together with `probe`. */
+  readonly controlFlow?: boolean;
   /** Who looks into the guest on the way. Its observer is not asked together with `debugPort`. */
   readonly probe?: ReplayProbe;
   /** The replay goes on when what it returns has come true. */
@@ -83,11 +88,12 @@ export async function replayTrace(path: string, options: ReplayOptions = {}): Pr
   try {
     const check = options.debugPort ? DebugCheck.of(trace) : undefined;
     const { probe } = options;
-    const replayer = openReplayer(trace, check?.observer ?? probe?.observer, probe?.handler);
+    const flow = options.controlFlow && probe === undefined ? FlowCheck.of(trace) : undefined;
+    const replayer = openReplayer(trace, check?.observer ?? probe?.observer, probe?.handler, flow);
     probe?.opened(replayer, trace);
     const result = await runToEnd(trace, replayer, options);
     probe?.ended(result.instructions);
-    return check === undefined ? result : { ...result, debug: check.end() };
+    return { ...result, ...(check && { debug: check.end() }), ...(flow && { flow: flow.end() }) };
   } catch (error) {
     throw explain(error, trace);
   } finally {
@@ -114,13 +120,27 @@ function checkEngine({ path, meta: { engine } }: TraceFile): void {
 }
 
 /** A replayer at the first instruction of a trace, whose initial state has been compared. */
-export function openReplayer(trace: TraceFile, observer?: ReplayObserver, handler?: ProbeHandler): Replayer {
+export function openReplayer(
+  trace: TraceFile,
+  observer?: ReplayObserver,
+  handler?: ProbeHandler,
+  flow?: FlowSink,
+): Replayer {
   const { meta } = trace;
   checkEngine(trace);
   const events = trace.events();
   const source = () => events.next().value ?? undefined;
   const restore = (memory: Uint8Array) => trace.restoreImage(memory);
-  const replayer = new Replayer(trace.engine(), meta.memory, meta.layout, source, restore, observer, handler);
+  const replayer = new Replayer(
+    trace.engine(),
+    meta.memory,
+    meta.layout,
+    source,
+    restore,
+    observer,
+    handler,
+    flow,
+  );
   compareState(replayer, meta.initial);
   return replayer;
 }
@@ -227,8 +247,8 @@ export interface VerifyResult {
 
 /**
  * Checks every byte of a trace, then re-executes it against every state hash in it, and against what the recorder kept
- * of the guest's writes to I/O port 0xE9.
- * @throws RebekError ERR_TRACE_…, ERR_REPLAY_DIVERGENCE, ERR_REPLAY_DEBUG_STREAM, ERR_ABORTED
+ * of the guest's writes to I/O port 0xE9, and of its control flow.
+ * @throws RebekError ERR_TRACE_…, ERR_REPLAY_DIVERGENCE, ERR_REPLAY_DEBUG_STREAM, ERR_REPLAY_FLOW, ERR_ABORTED
  */
 export async function verifyTrace(path: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { onProgress, signal } = options;
@@ -244,6 +264,7 @@ export async function verifyTrace(path: string, options: VerifyOptions = {}): Pr
   if (options.integrityOnly) return { complete: found.complete, integrity };
   const replay = await replayTrace(path, {
     debugPort: true,
+    controlFlow: true,
     onProgress: ({ instruction, instructions }) =>
       onProgress?.({
         phase: 'replay',

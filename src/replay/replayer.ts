@@ -3,6 +3,8 @@
  * that the CPU half makes is compared with what the log says it made, and answered from there.
  */
 import { RebekError } from '../base/errors.ts';
+import { instrumentFlow } from '../engine/flow/instrument.ts';
+import { FlowTap } from '../engine/flow/tap.ts';
 import { fold, foldRegisters } from '../engine/fold.ts';
 import { type GuestLayout, hashCpu, hashRam, readRegisters } from '../engine/guest-state.ts';
 import { type EngineExports, JitHost } from '../engine/jit-host.ts';
@@ -17,6 +19,19 @@ import type { AccessSpace, ReplayObserver } from './observer.ts';
 const COUNTER = At.instructionCounter >> 2;
 const TABLE_PLAIN = TABLE_RESERVED + TABLE_JIT;
 type Fn = (...args: number[]) => number;
+
+/** Who gets the control flow of a replay: the engine then writes it down. Not together with hooks. */
+export interface FlowSink {
+  /** Before the first instruction. */
+  attach(tap: FlowTap): void;
+  /** In the middle of a `main_loop`: the engine has little room left. */
+  press(): void;
+  /**
+   * A `main_loop` has ended.
+   * @param instruction executed so far
+   */
+  loopEnded(instruction: number): void;
+}
 
 /** Gives the next batch of the log, or undefined at its end. Called synchronously, in the middle of the guest. */
 export type BatchSource = () => EventBatch | undefined;
@@ -52,6 +67,8 @@ export class Replayer {
   private readonly jit: JitHost;
   private readonly source: BatchSource;
   private readonly observer: ReplayObserver | undefined;
+  private readonly flow: FlowSink | undefined;
+  private readonly tap: FlowTap | undefined;
   private words: Int32Array;
   private counter: number;
   private quiet = 0;
@@ -72,6 +89,7 @@ export class Replayer {
    * @param memoryBytes size of linear memory at the start of the recording
    * @param restore fills linear memory with the initial image
    * @param handler for hooks: the engine then runs with probes in it
+   * @param flow gets the control flow
    */
   constructor(
     engine: Uint8Array,
@@ -81,12 +99,15 @@ export class Replayer {
     restore: (memory: Uint8Array) => void,
     observer?: ReplayObserver,
     handler?: ProbeHandler,
+    flow?: FlowSink,
   ) {
+    this.flow = flow;
     this.observer = observer;
     this.layout = layout;
     this.source = source;
     const probed = handler !== undefined;
-    const module = new WebAssembly.Module(probed ? instrument(engine) : engine);
+    const kind = probed ? instrument : flow === undefined ? (plain: Uint8Array) => plain : instrumentFlow;
+    const module = new WebAssembly.Module(kind(engine));
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: probed ? TABLE_PROBED : TABLE_PLAIN });
     this.jit = new JitHost(table);
     const instance = new WebAssembly.Instance(module, { env: this.imports(module, table) });
@@ -105,6 +126,10 @@ export class Replayer {
     if (missing > 0) grow(memory, missing);
     // Behind the guest's memory and the engine's, which are then where the recording had them.
     this.probes = probed ? new Probes(this.raw, layout, table, handler) : undefined;
+    if (flow !== undefined) {
+      this.tap = new FlowTap(this.raw);
+      flow.attach(this.tap);
+    }
     this.jit.attach(this.raw, this.probes?.imports);
     restore(new Uint8Array(memory.buffer, 0, memoryBytes));
     this.words = new Int32Array(memory.buffer);
@@ -268,6 +293,7 @@ export class Replayer {
       return (acpi) => {
         this.check = fold(fold(this.check, op), acpi!);
         if (this.take(op)) this.inside();
+        if (this.tap?.pressing) this.flow?.press();
         return 0;
       };
     }
@@ -358,6 +384,7 @@ export class Replayer {
     if (op === Op.reset_cpu) this.counter = 0;
     if (nested) this.take(Op.end);
     if (op !== Op.main_loop) return;
+    this.flow?.loopEnded(this.instruction);
     const check = foldRegisters(this.check, this.linear) >>> 0;
     const expected = this.batch.check[this.atCheck++]!;
     if (check !== expected) {

@@ -7,6 +7,7 @@ export const ChunkType = {
   console: 'CONS',
   frames: 'NETF',
   debug: 'DBUG',
+  flow: 'FLOW',
   summary: 'SUMM',
   index: 'INDX',
 } as const;

@@ -1,6 +1,6 @@
 /** The events of a trace as plain objects, one at a time, without replaying. */
 import { ChunkType } from './chunk-types.ts';
-import type { ContainerReader } from './container-reader.ts';
+import type { Chunk, ContainerReader } from './container-reader.ts';
 import { decodeEvents, type EventBatch } from './events.ts';
 import { NESTED, Op, type OpClass, opInfo, STATE_HASH_BYTES } from './ops.ts';
 import { decodeStream, type StreamRecord } from './stream.ts';
@@ -61,7 +61,7 @@ export function* dumpEvents(path: string, options: DumpOptions): Generator<Dumpe
       }
       return;
     }
-    for (const { body } of chunksBetween(trace.reader, chunkType[options.stream], from, to)) {
+    for (const { body } of chunksBetween(trace.reader, [chunkType[options.stream]], from, to)) {
       for (const record of decodeStream(body)) if (wanted(record)) yield record;
     }
   } finally {
@@ -70,20 +70,28 @@ export function* dumpEvents(path: string, options: DumpOptions): Generator<Dumpe
 }
 
 function* eventsFrom(reader: ContainerReader, from: number, to: number): Generator<EventBatch> {
-  for (const { body } of chunksBetween(reader, ChunkType.events, from, to)) yield decodeEvents(body);
+  for (const { body } of chunksBetween(reader, [ChunkType.events], from, to)) yield decodeEvents(body);
 }
 
-/** Chunks of a type that can hold something of the span: by the index, without reading the others. */
-function* chunksBetween(reader: ContainerReader, type: string, from: number, to: number) {
-  let previous: Parameters<ContainerReader['readChunk']>[0] | undefined;
-  for (const entry of reader.entries([type])) {
-    // A chunk reaches up to where the next one begins.
+/** Chunks of these types that can hold something of the span: by the index, without reading the others. */
+export function* chunksBetween(
+  reader: ContainerReader,
+  types: readonly string[],
+  from: number,
+  to: number,
+): Generator<Chunk> {
+  const before = new Map<string, Chunk['entry']>();
+  for (const entry of reader.entries(types)) {
+    // A chunk reaches up to where the next one of its type begins.
+    const previous = before.get(entry.type);
     if (previous !== undefined && entry.instruction >= from && previous.instruction <= to) {
       yield reader.readChunk(previous);
     }
-    previous = entry;
+    before.set(entry.type, entry);
   }
-  if (previous !== undefined && previous.instruction <= to) yield reader.readChunk(previous);
+  for (const previous of before.values()) {
+    if (previous.instruction <= to) yield reader.readChunk(previous);
+  }
 }
 
 function* dumpBatch(batch: EventBatch): Generator<InputEvent> {

@@ -35,6 +35,8 @@ export interface TraceInfo {
   readonly instructions: number;
   /** Size of the input log (event chunks as stored) in bits for each guest instruction. */
   readonly logBitsPerInstruction: number | undefined;
+  /** The same of the control-flow log; undefined if there is none. */
+  readonly flowBitsPerInstruction: number | undefined;
   /** The LZ4 library in use in this process, and why. */
   readonly codec: { readonly name: string; readonly reason: string };
 }
@@ -64,6 +66,9 @@ function describe(trace: TraceFile, choice: CodecChoice): TraceInfo {
   }
   const instructions = trace.lastKnownInstruction;
   const logBytes = chunks[ChunkType.events]?.fileBytes ?? 0;
+  const flowBytes = chunks[ChunkType.flow]?.fileBytes;
+  const perInstruction = (bytes: number): number | undefined =>
+    instructions > 0 ? (bytes * 8) / instructions : undefined;
   const { header } = reader;
   return {
     file: trace.path,
@@ -80,7 +85,8 @@ function describe(trace: TraceFile, choice: CodecChoice): TraceInfo {
     summary,
     chunks,
     instructions,
-    logBitsPerInstruction: instructions > 0 ? (logBytes * 8) / instructions : undefined,
+    logBitsPerInstruction: perInstruction(logBytes),
+    flowBitsPerInstruction: flowBytes === undefined ? undefined : perInstruction(flowBytes),
     codec: { name: choice.codec.name, reason: choice.reason },
   };
 }

@@ -4,6 +4,7 @@ import { RebekError } from '../base/errors.ts';
 import { ChunkType } from './chunk-types.ts';
 import { type ContainerReader, type Incomplete, openContainer } from './container-reader.ts';
 import { decodeEvents, type EventBatch } from './events.ts';
+import { type FlowChunk, FlowReader } from './flow.ts';
 import { parseMeta, parseSummary, type TraceMeta, type TraceSummary } from './meta.ts';
 import { decodeImage } from './pages.ts';
 import { decodeStream, type StreamRecord, type StreamType } from './stream.ts';
@@ -102,6 +103,13 @@ export class TraceFile {
       next += batch.count;
       yield batch;
     }
+  }
+
+  /** The control-flow log. Reads one chunk at a time. */
+  *flow(): Generator<FlowChunk> {
+    const reader = new FlowReader();
+    for (const { entry, body } of this.reader.chunks([ChunkType.flow]))
+      yield reader.decode(body, entry.instruction);
   }
 
   /** The records of a side stream. Reads one chunk at a time. */

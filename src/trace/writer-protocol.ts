@@ -1,6 +1,7 @@
 /** What the recording thread and the writer thread say to each other. */
 import type { ChunkTime } from './container-writer.ts';
 import type { EventBatch } from './events.ts';
+import type { FlowRecords } from './flow.ts';
 import type { StreamType } from './stream.ts';
 
 export type ToWriter =
@@ -9,6 +10,7 @@ export type ToWriter =
   | { kind: 'pages'; size: number; pages: Uint32Array; data: Uint8Array }
   | { kind: 'imageEnd' }
   | { kind: 'events'; batch: EventBatch; time: ChunkTime }
+  | { kind: 'flow'; flow: FlowRecords; asid: number; time: ChunkTime }
   | { kind: 'stream'; type: StreamType; body: Record<string, unknown>; time: ChunkTime }
   | { kind: 'close' }
   | { kind: 'abort' }
@@ -17,6 +19,7 @@ export type ToWriter =
 export type FromWriter =
   | { kind: 'opened' }
   | { kind: 'batch'; batch: EventBatch }
+  | { kind: 'flow'; flow: FlowRecords }
   | { kind: 'closed'; path: string; bytes: number; chain: string }
   | { kind: 'aborted' }
   | {
@@ -42,6 +45,8 @@ export function messageBytes(message: ToWriter): number {
   switch (message.kind) {
     case 'events':
       return message.batch.count * 32 + message.batch.blobBytes;
+    case 'flow':
+      return 4096 + message.flow.count * 8;
     case 'pages':
       return message.data.length;
     case 'engine':

@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { type ExitCode, RebekError } from '../base/errors.ts';
 import type { EventBatch } from './events.ts';
+import type { FlowRecords } from './flow.ts';
 import { type FromWriter, messageBytes, type ToWriter, type WriterData } from './writer-protocol.ts';
 
 /** Bytes that may be on their way to the file before the recording thread waits for the writer. */
@@ -26,6 +27,7 @@ export class WriterThread {
   private readonly pending = new Int32Array(new SharedArrayBuffer(4));
   private readonly written = new Float64Array(new SharedArrayBuffer(8));
   private readonly spare: EventBatch[] = [];
+  private readonly spareFlow: FlowRecords[] = [];
   private failure: RebekError | undefined;
   private fail!: (error: RebekError) => void;
   private answer: { resolve: (message: FromWriter) => void; reject: (error: RebekError) => void } | undefined;
@@ -88,6 +90,16 @@ export class WriterThread {
     this.send({ kind: 'events', batch, time }, buffers);
   }
 
+  sendFlow(flow: FlowRecords, asid: number, time: { instruction: number; wallNs: number }): void {
+    const buffers = [flow.words, flow.ends, flow.instructions].map(({ buffer }) => buffer as ArrayBuffer);
+    this.send({ kind: 'flow', flow, asid, time }, buffers);
+  }
+
+  /** Memory of records that the writer is done with, if there is some. */
+  takeSpareFlow(): FlowRecords | undefined {
+    return this.spareFlow.pop();
+  }
+
   /** A batch that the writer is done with, if there is one. */
   takeSpare(): EventBatch | undefined {
     return this.spare.pop();
@@ -129,6 +141,8 @@ export class WriterThread {
   private hear(message: FromWriter): void {
     if (message.kind === 'batch') {
       if (this.spare.length < 4) this.spare.push(message.batch);
+    } else if (message.kind === 'flow') {
+      if (this.spareFlow.length < 2) this.spareFlow.push(message.flow);
     } else if (message.kind === 'failed') {
       const { code, hint, details, exitCode } = message;
       const options = { exitCode: exitCode as ExitCode, details };

@@ -4,6 +4,8 @@ import { RebekError } from '../base/errors.ts';
 import { ChunkType } from './chunk-types.ts';
 import { ContainerWriter } from './container-writer.ts';
 import { type EventBatch, encodeEvents } from './events.ts';
+import { encodeFlow, type FlowRecords } from './flow.ts';
+import { FlowEncoder } from './flow-codec.ts';
 import { ImageEncoder } from './pages.ts';
 import { type FromWriter, messageBytes, type ToWriter, type WriterData } from './writer-protocol.ts';
 
@@ -15,6 +17,7 @@ const port = parentPort!;
 const { path, overwrite, pending, written } = workerData as WriterData;
 let writer: ContainerWriter | undefined;
 let image: ImageEncoder | undefined;
+let flowEncoder: FlowEncoder | undefined;
 let failed = false;
 
 attempt(() => {
@@ -69,6 +72,13 @@ function handle(message: ToWriter, out: ContainerWriter): void {
     case 'events':
       out.write(ChunkType.events, encodeEvents(message.batch), message.time);
       break;
+    case 'flow':
+      flowEncoder ??= new FlowEncoder();
+      out.write(ChunkType.flow, encodeFlow(flowEncoder, message.flow, message.asid), {
+        ...message.time,
+        optional: true,
+      });
+      break;
     case 'stream':
       out.write(message.type, message.body, { ...message.time, optional: true });
       break;
@@ -97,10 +107,16 @@ function giveBack(batch: EventBatch): void {
   );
 }
 
+function giveFlowBack(flow: FlowRecords): void {
+  const buffers = [flow.words, flow.ends, flow.instructions].map(({ buffer }) => buffer as ArrayBuffer);
+  answer({ kind: 'flow', flow }, buffers);
+}
+
 port.on('message', (message: ToWriter) => {
   const bytes = messageBytes(message);
   attempt(() => handle(message, writer!));
   Atomics.sub(pending, 0, bytes);
   Atomics.notify(pending, 0);
   if (message.kind === 'events' && !failed) giveBack(message.batch);
+  if (message.kind === 'flow' && !failed) giveFlowBack(message.flow);
 });

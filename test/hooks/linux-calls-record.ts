@@ -39,6 +39,8 @@ export interface Seen {
 }
 
 export interface LinuxCalls {
+  /** The trace. */
+  readonly path: string;
   readonly calls: readonly Seen[];
   readonly analysis: AnalysisResult;
   /** What the busy program said. */
@@ -87,6 +89,7 @@ async function record(t: Pick<ExecutionContext, 'teardown'>, output: string): Pr
     machine,
     images,
     output,
+    flow: true,
     from: { name: 'logged-in', state },
   });
   const said = await console.run('busy 2');
@@ -104,7 +107,13 @@ export async function recordLinuxCalls(
   const calls: Seen[] = [];
   const file = defineHooks('calls', (hooks) => hookAll(hooks, symbols, calls));
   const analysis = await analyse(output, { hooks: [file], strict: true, onLine: () => {} });
-  return { calls, analysis, said, of: (...names) => calls.filter(({ name }) => names.includes(name)) };
+  return {
+    path: output,
+    calls,
+    analysis,
+    said,
+    of: (...names) => calls.filter(({ name }) => names.includes(name)),
+  };
 }
 
 function hookAll(hooks: Hooks, symbols: ReadonlyMap<string, number>, calls: Seen[]): void {

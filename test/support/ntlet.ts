@@ -27,11 +27,11 @@ export interface NtletRecording extends GuestRecording {
 /** Starts a recording of ntlet from power-on. */
 export async function recordNtlet(
   t: ExecutionContext,
-  { jit = true, name = 'ntlet' }: { jit?: boolean; name?: string } = {},
+  { jit = true, name = 'ntlet', flow = false }: { jit?: boolean; name?: string; flow?: boolean } = {},
 ): Promise<NtletRecording> {
   const machine = { ...(await loadMachine('ntlet')), jit };
   const path = join(temporaryFolder(t), `${name}.rebek`);
-  const recorded = await recordGuest(t, { machine, images: await loadImages(machine), output: path });
+  const recorded = await recordGuest(t, { machine, images: await loadImages(machine), output: path, flow });
   const { console } = recorded;
   const run: NtletRecording['run'] = async (line, { port = 0, seconds = 60 } = {}) => {
     console.type(`${line}\n`, port);

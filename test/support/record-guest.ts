@@ -18,13 +18,13 @@ export interface GuestRecording {
 
 /**
  * Starts a recording, given up at the end of a test that fails before it is finished. The console misses nothing,
- * since no guest code runs before the caller waits for something.
+ * since no guest code runs before the caller waits for something. Control flow is logged only on request.
  */
 export async function recordGuest(
   t: Pick<ExecutionContext, 'teardown'>,
   options: RecordingOptions,
 ): Promise<GuestRecording> {
-  const recording = await Recording.start(options);
+  const recording = await Recording.start({ flow: false, ...options });
   const typed = ['', '', '', ''];
   const console = new TestConsole({
     onSerial: (callback) => recording.pc.onSerial(callback),

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findBuiltin } from '../../src/machine/builtin.ts';
+import { benchFlow, flowTable } from './flow.ts';
 import { benchHooks, hookTable } from './hooks.ts';
 import type { Measured } from './once.ts';
 import { workload } from './workloads.ts';
@@ -24,7 +25,7 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   console.error(`--rounds: expected a whole number above 0, found '${values.rounds}'`);
   process.exit(2);
 }
-const names = positionals.length > 0 ? positionals : ['debian', 'ports', 'vga', 'hooks'];
+const names = positionals.length > 0 ? positionals : ['debian', 'ports', 'vga', 'flow', 'hooks'];
 const folder = mkdtempSync(join(tmpdir(), 'rebek-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
@@ -42,13 +43,16 @@ function measure(mode: string, name: string): Measured {
 
 const mips = (m: Measured): number => m.instructions / m.seconds / 1e6;
 const debian = findBuiltin('debian')!.builder!;
-if (names.some((name) => name === 'debian' || name === 'hooks') && (await debian.built()) === undefined) {
+if (
+  names.some((name) => ['debian', 'flow', 'hooks'].includes(name)) &&
+  (await debian.built()) === undefined
+) {
   console.error('building the debian guest first');
   await debian.build();
 }
 
 const report = [];
-for (const name of names.filter((each) => each !== 'hooks')) {
+for (const name of names.filter((each) => each !== 'hooks' && each !== 'flow')) {
   const runs: Record<'plain' | 'record' | 'replay', Measured[]> = { plain: [], record: [], replay: [] };
   for (let round = 0; round < rounds; round++) {
     for (const mode of ['plain', 'record', 'replay'] as const) runs[mode].push(measure(mode, name));
@@ -75,11 +79,12 @@ for (const name of names.filter((each) => each !== 'hooks')) {
   });
 }
 
+const flow = names.includes('flow') ? benchFlow(measure, 'debian', rounds) : undefined;
 const hooks = names.includes('hooks') ? benchHooks(measure, rounds) : [];
 
 if (values.json)
   console.log(
-    JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, rounds, report, hooks }, null, 2),
+    JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, rounds, report, flow, hooks }, null, 2),
   );
 else {
   const row = (cells: string[]): string => `| ${cells.join(' | ')} |`;
@@ -115,5 +120,6 @@ else {
     ];
     console.log(row(cells));
   }
+  if (flow !== undefined) console.log(`\n${flowTable(flow, workload('debian').what)}`);
   if (hooks.length > 0) console.log(`\n${hookTable(hooks, (name) => workload(name).what)}`);
 }

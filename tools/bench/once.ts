@@ -9,6 +9,7 @@ import { Recording } from '../../src/record/recording.ts';
 import { runScript, type ScriptTarget } from '../../src/record/script-runner.ts';
 import { replayTrace } from '../../src/replay/replay.ts';
 import { describeTrace } from '../../src/trace/info.ts';
+import { TraceFile } from '../../src/trace/trace-file.ts';
 import { workload } from './workloads.ts';
 
 export interface Measured {
@@ -21,6 +22,9 @@ export interface Measured {
   readonly outputs?: number;
   readonly bitsPerInstruction?: number;
   readonly traceBytes?: number;
+  /** Records of the control-flow log, and their bytes in the file. */
+  readonly flowRecords?: number;
+  readonly flowBytes?: number;
   /** Calls that hooks have seen from beginning to end. */
   readonly calls?: number;
 }
@@ -62,7 +66,7 @@ async function plain(): Promise<Omit<Measured, 'peakMiB'>> {
   return { seconds, instructions };
 }
 
-async function record(): Promise<Omit<Measured, 'peakMiB'>> {
+async function record(flow: boolean): Promise<Omit<Measured, 'peakMiB'>> {
   const { machine: source, script } = workload(name);
   const machine = await loadMachine(source);
   const recording = await Recording.start({
@@ -70,6 +74,7 @@ async function record(): Promise<Omit<Measured, 'peakMiB'>> {
     images: await loadImages(machine),
     output: trace,
     overwrite: true,
+    flow,
   });
   await runScript(
     script,
@@ -85,12 +90,25 @@ async function record(): Promise<Omit<Measured, 'peakMiB'>> {
     outputs: result.outputs,
     bitsPerInstruction: info.logBitsPerInstruction!,
     traceBytes: info.size,
+    flowBytes: info.chunks['FLOW']?.fileBytes ?? 0,
   };
 }
 
-async function replay(): Promise<Omit<Measured, 'peakMiB'>> {
-  const result = await replayTrace(trace);
+async function replay(controlFlow: boolean): Promise<Omit<Measured, 'peakMiB'>> {
+  const result = await replayTrace(trace, { controlFlow });
   return { seconds: result.wallMs / 1000, instructions: result.instructions };
+}
+
+/** Reads the control-flow log, and does nothing with it. */
+function decode(): Omit<Measured, 'peakMiB'> {
+  const file = TraceFile.open(trace);
+  const started = performance.now();
+  let flowRecords = 0;
+  for (const { count } of file.flow()) flowRecords += count;
+  const seconds = (performance.now() - started) / 1000;
+  const instructions = file.summary?.instructions ?? 0;
+  file.close();
+  return { seconds, instructions, flowRecords };
 }
 
 /** A replay under hooks: none, cold ones, one hot function with empty handlers, or every system call described. */
@@ -116,8 +134,11 @@ const hot = defineHooks('hot', ({ call }) => call('sys_read', { pre() {}, post()
 
 const modes: Record<string, () => Promise<Omit<Measured, 'peakMiB'>>> = {
   plain,
-  record,
-  replay,
+  record: () => record(false),
+  recordFlow: () => record(true),
+  replay: () => replay(false),
+  replayFlow: () => replay(true),
+  decode: async () => decode(),
   probes: () => hooked([]),
   cold1000: () => hooked([cold(1000)]),
   cold10000: () => hooked([cold(10_000)]),

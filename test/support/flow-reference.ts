@@ -1,0 +1,304 @@
+/**
+ * A slow reference for the control-flow log: the trace is replayed with the probes of hooks, one before every instruction,
+ * and each instruction's address must be the one that the logged blocks say comes next.
+ *
+ * Both logs know an instruction's page from the engine. What neither has made is the guest's code: where a block ends with
+ * a relative branch, the next one must be where the branch's bytes say.
+ */
+import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../../src/engine/flow/area.ts';
+import { At } from '../../src/engine/layout.ts';
+import { Area, MAP_BITS, type ProbeEventName } from '../../src/engine/probes/area.ts';
+import type { Probes } from '../../src/engine/probes/probes.ts';
+import { GuestCpu } from '../../src/guest/cpu.ts';
+import { replayTrace } from '../../src/replay/replay.ts';
+import { ADJUSTMENT, type FlowChunk, instructionsOf } from '../../src/trace/flow.ts';
+import { TraceFile } from '../../src/trace/trace-file.ts';
+
+/** What was compared. */
+interface FlowTally {
+  /** Instructions that the probes reported, each the next of a logged block. */
+  instructions: number;
+  /** Blocks, of both kinds. */
+  blocks: number;
+  interpreted: number;
+  interrupts: number;
+  /** IRET, SYSENTER, SYSEXIT. */
+  returns: number;
+  addressSpaces: number;
+  /** Blocks that were left before their last instruction: an exception in one of them. */
+  cut: number;
+  /** The instructions that they did not execute. */
+  cutInstructions: number;
+  /** Instructions at the address of the one before, each the first of a block: a string instruction that goes on. */
+  repeated: number;
+  /** Relative branches at the ends of blocks, and those of them that were not taken. */
+  branches: number;
+  notTaken: number;
+  adjustments: number;
+  chunks: number;
+}
+
+/** Vectors below are the processor's own. */
+const EXCEPTIONS = 32;
+const RETURNS: Partial<Record<ProbeEventName, number>> = {
+  iret: FlowKind.iret,
+  sysenter: FlowKind.sysenter,
+  sysexit: FlowKind.sysexit,
+};
+/** LOCK, REP, segment overrides, operand and address size. */
+const PREFIXES = new Set([0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x66, 0x67]);
+const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
+
+/** Follows the log, record by record. */
+class Log {
+  value = 0;
+  info = 0;
+  /** Instructions that the records before this one stand for. */
+  sum = 0;
+  chunks = 0;
+  adjustments = 0;
+
+  private readonly source: Iterator<FlowChunk>;
+  private chunk: FlowChunk | undefined;
+  private at = 0;
+
+  constructor(trace: TraceFile) {
+    this.source = trace.flow();
+    this.load();
+    this.settle();
+  }
+
+  get over(): boolean {
+    return this.chunk === undefined;
+  }
+
+  get kind(): number {
+    return this.info >>> KIND_SHIFT;
+  }
+
+  next(): void {
+    this.sum += instructionsOf(this.value, this.info);
+    this.at++;
+    this.settle();
+  }
+
+  /** To the next record that is no adjustment. */
+  private settle(): void {
+    for (;;) {
+      while (this.chunk !== undefined && this.at === this.chunk.count) this.load();
+      if (this.chunk === undefined) return;
+      this.value = this.chunk.words[2 * this.at]!;
+      this.info = this.chunk.words[2 * this.at + 1]!;
+      if (this.kind !== ADJUSTMENT) return;
+      this.sum += instructionsOf(this.value, this.info);
+      this.adjustments++;
+      this.at++;
+    }
+  }
+
+  private load(): void {
+    const { value, done } = this.source.next();
+    this.chunk = done ? undefined : value;
+    this.at = 0;
+    if (this.chunk === undefined) return;
+    this.chunks++;
+    if (this.chunk.instruction === this.sum) return;
+    throw new Error(`a chunk says that it begins at instruction ${this.chunk.instruction}, not ${this.sum}`);
+  }
+}
+
+class Reference {
+  readonly tally: FlowTally = {
+    instructions: 0,
+    blocks: 0,
+    interpreted: 0,
+    interrupts: 0,
+    returns: 0,
+    addressSpaces: 0,
+    cut: 0,
+    cutInstructions: 0,
+    repeated: 0,
+    branches: 0,
+    notTaken: 0,
+    adjustments: 0,
+    chunks: 0,
+  };
+  private readonly log: Log;
+  private cpu: GuestCpu | undefined;
+  /** Instructions of the current block that are still to come, and the address of the last one. */
+  private left = 0;
+  private last = -1;
+  /** No event since `last`. */
+  private straight = false;
+  /** A return instruction is logged before it is executed, and reported by the probe after. */
+  private pending = -1;
+  /** Where the last instruction, a relative branch, leads; and what follows it, if it is conditional. */
+  private target = -1;
+  private behind = -1;
+
+  constructor(trace: TraceFile) {
+    this.log = new Log(trace);
+  }
+
+  attach(cpu: GuestCpu): void {
+    this.cpu = cpu;
+  }
+
+  hit(address: number): void {
+    const { log, tally } = this;
+    const distance = address - this.last;
+    tally.instructions++;
+    if (this.left > 0) {
+      if (distance < 1 || distance > 15) this.fail(`${hex(address)} inside a block`);
+      this.left--;
+    } else {
+      if (log.over || log.kind > FlowKind.interpreted || log.value !== address) {
+        this.fail(`${hex(address)} at the end of a block`);
+      }
+      if (this.straight && this.target >= 0) this.branch(address);
+      else if (this.straight && distance === 0) this.repeat(address);
+      this.left = (log.info & INSTRUCTIONS_MASK) - 1;
+      if (this.left < 0) this.fail('a block without instructions');
+      tally.blocks++;
+      if (log.kind === FlowKind.interpreted) tally.interpreted++;
+      log.next();
+    }
+    this.last = address;
+    this.straight = true;
+    this.target = -1;
+    if (this.left === 0) this.decode(address);
+  }
+
+  /** Notes where the instruction may lead, if it is a relative branch of 32-bit code. */
+  private decode(address: number): void {
+    const { memory, physical } = this.cpu!;
+    if (physical.linear.getUint8(At.is32) === 0) return;
+    const first = memory.u8(address) ?? 0;
+    const second = memory.u8(address + 1) ?? 0;
+    const near = first === 0x0f && second >>> 4 === 8 ? 2 : 1;
+    let bytes: number;
+    if (first === 0xe8 || first === 0xe9 || near === 2) bytes = near + 4;
+    else if (first === 0xeb || first >>> 4 === 7 || (first >= 0xe0 && first <= 0xe3)) bytes = 2;
+    else return;
+    const offset = bytes === 2 ? (second << 24) >> 24 : (memory.i32(address + near) ?? 0);
+    this.behind = first === 0xe8 || first === 0xe9 || first === 0xeb ? -1 : (address + bytes) >>> 0;
+    this.target = (address + bytes + offset) >>> 0;
+  }
+
+  /** Only a string instruction goes on where it began. */
+  private repeat(address: number): void {
+    const { memory } = this.cpu!;
+    let at = address;
+    while (PREFIXES.has(memory.u8(at) ?? -1)) at++;
+    const bytes = Array.from({ length: at - address }, (_, i) => memory.u8(address + i) as number);
+    if (!bytes.some((byte) => byte === 0xf2 || byte === 0xf3)) this.fail(`${hex(address)} again`);
+    this.tally.repeated++;
+  }
+
+  private branch(address: number): void {
+    this.tally.branches++;
+    if (address === this.behind) this.tally.notTaken++;
+    else if (address !== this.target) this.fail(`${hex(address)} after a branch to ${hex(this.target)}`);
+  }
+
+  event(event: ProbeEventName, a: number, b: number): void {
+    const { log, tally } = this;
+    if (event === 'interrupt') {
+      this.cut(a, b);
+      this.enter();
+      const value = (b << 8) | a;
+      if (log.over || log.kind !== FlowKind.interrupt || log.value !== value)
+        this.fail(`interrupt ${hex(value)}`);
+      tally.interrupts++;
+      log.next();
+    } else if (event === 'controlRegister') {
+      if (b !== 3) return;
+      if (log.over || log.kind !== FlowKind.addressSpace || log.value !== this.cpu!.cr3) {
+        this.fail(`CR3 ${hex(this.cpu!.cr3)}`);
+      }
+      tally.addressSpaces++;
+      log.next();
+    } else {
+      this.enter();
+      if (this.pending !== RETURNS[event]) this.fail(event);
+      this.pending = -1;
+    }
+    this.straight = false;
+  }
+
+  /** A return instruction's record, if it is the next one: it is under way. */
+  private enter(): void {
+    const { log, tally } = this;
+    if (log.over || log.kind < FlowKind.iret || log.kind > FlowKind.sysexit) return;
+    if (this.pending >= 0) this.fail('two return instructions at once');
+    this.pending = log.kind;
+    tally.returns++;
+    log.next();
+  }
+
+  /** Compiled blocks are logged whole, and an exception may leave one; nothing else does. */
+  private cut(vector: number, software: number): void {
+    if (this.left === 0) return;
+    if (software !== 0 || vector >= EXCEPTIONS) this.fail(`interrupt ${hex(vector)} inside a block`);
+    this.tally.cut++;
+    this.tally.cutInstructions += this.left;
+    this.left = 0;
+  }
+
+  end(instructions: number): FlowTally {
+    const { log, tally } = this;
+    if (this.left > 0) this.fail(`the end, ${this.left} instructions before that of a block`);
+    if (!log.over) this.fail('the end');
+    if (log.sum !== instructions) this.fail(`${log.sum} instructions in all, not ${instructions}`);
+    return Object.assign(tally, { adjustments: log.adjustments, chunks: log.chunks });
+  }
+
+  private fail(what: string): never {
+    const { log, left, last, tally } = this;
+    const next = log.over
+      ? 'nothing more'
+      : `kind ${log.kind}, ${hex(log.value)}, ${log.info & INSTRUCTIONS_MASK}`;
+    throw new Error(
+      `${what}: after ${tally.instructions} instructions, the last at ${hex(last)}, with ${left} left in its block; ` +
+        `the log has ${next}; ${JSON.stringify(tally)}`,
+    );
+  }
+}
+
+/** Everything is armed. */
+function armAll(probes: Probes): void {
+  for (const event of ['interrupt', 'iret', 'sysenter', 'sysexit', 'controlRegister'] as const) {
+    probes.want(event, true);
+  }
+  probes.probeEveryInstruction();
+  const inside = probes as unknown as { memory: WebAssembly.Memory; area: number; armed: object };
+  new Uint8Array(inside.memory.buffer, inside.area + Area.map, 1 << MAP_BITS).fill(1);
+  inside.armed = { has: () => true };
+}
+
+/** Replays a trace, and compares every instruction with its control-flow log. Throws at the first difference. */
+export async function compareFlow(path: string): Promise<FlowTally> {
+  const trace = TraceFile.open(path);
+  const reference = new Reference(trace);
+  let tally: FlowTally | undefined;
+  try {
+    await replayTrace(path, {
+      probe: {
+        handler: {
+          hit: (address) => reference.hit(address),
+          event: (event, a, b) => reference.event(event, a, b),
+        },
+        opened: (replayer) => {
+          reference.attach(new GuestCpu(replayer.raw.memory, replayer.layout));
+          armAll(replayer.probes!);
+        },
+        ended: (instructions) => {
+          tally = reference.end(instructions);
+        },
+      },
+    });
+  } finally {
+    trace.close();
+  }
+  return tally!;
+}
