@@ -369,8 +369,10 @@ export class Replayer {
     const a = info.args > 0 ? batch.arg[this.atArg++]! : 0;
     const b = info.args > 1 ? batch.arg[this.atArg++]! : 0;
     const now = info.f64Args > 0 ? batch.float[this.atFloat++]! : 0;
-    if (op === Op.main_loop) this.jit.reportFinished();
-    else if (op === Op.device_raise_irq || op === Op.device_lower_irq) {
+    if (op === Op.main_loop) {
+      this.jit.reportFinished();
+      this.probes?.settle();
+    } else if (op === Op.device_raise_irq || op === Op.device_lower_irq) {
       const raised = op === Op.device_raise_irq;
       this.observer?.input?.({ kind: 'irq', line: a, raised }, this.instruction);
     }

@@ -11,6 +11,7 @@ import { Area, MAP_BITS, type ProbeEventName } from '../../src/engine/probes/are
 import type { Probes } from '../../src/engine/probes/probes.ts';
 import { GuestCpu } from '../../src/guest/cpu.ts';
 import { replayTrace } from '../../src/replay/replay.ts';
+import type { Replayer } from '../../src/replay/replayer.ts';
 import { ADJUSTMENT, type FlowChunk, instructionsOf } from '../../src/trace/flow.ts';
 import { TraceFile } from '../../src/trace/trace-file.ts';
 
@@ -127,6 +128,8 @@ class Reference {
   private cpu: GuestCpu | undefined;
   /** Instructions of the current block that are still to come, and the address of the last one. */
   private left = 0;
+  /** The next one's instruction count. */
+  private count = 0;
   private last = -1;
   /** No event since `last`. */
   private straight = false;
@@ -144,7 +147,8 @@ class Reference {
     this.cpu = cpu;
   }
 
-  hit(address: number): void {
+  /** @param instruction the count that the probe tells */
+  hit(address: number, instruction: number): void {
     const { log, tally } = this;
     const distance = address - this.last;
     tally.instructions++;
@@ -159,10 +163,13 @@ class Reference {
       else if (this.straight && distance === 0) this.repeat(address);
       this.left = (log.info & INSTRUCTIONS_MASK) - 1;
       if (this.left < 0) this.fail('a block without instructions');
+      this.count = log.sum;
       tally.blocks++;
       if (log.kind === FlowKind.interpreted) tally.interpreted++;
       log.next();
     }
+    if (instruction !== this.count++)
+      this.fail(`instruction ${instruction} at ${hex(address)}, not ${this.count - 1}`);
     this.last = address;
     this.straight = true;
     this.target = -1;
@@ -281,14 +288,16 @@ export async function compareFlow(path: string): Promise<FlowTally> {
   const trace = TraceFile.open(path);
   const reference = new Reference(trace);
   let tally: FlowTally | undefined;
+  let replayed: Replayer | undefined;
   try {
     await replayTrace(path, {
       probe: {
         handler: {
-          hit: (address) => reference.hit(address),
+          hit: (address, counter) => reference.hit(address, replayed!.instructionAt(counter)),
           event: (event, a, b) => reference.event(event, a, b),
         },
         opened: (replayer) => {
+          replayed = replayer;
           reference.attach(new GuestCpu(replayer.raw.memory, replayer.layout));
           armAll(replayer.probes!);
         },

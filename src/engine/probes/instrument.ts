@@ -18,10 +18,12 @@ import { Area, HIT_NAME, MAP_BITS, ProbeEvent } from './area.ts';
 /** Exported globals of an instrumented engine: where the area and guest RAM begin in linear memory. */
 export const AREA_GLOBAL = 'rebek_area';
 export const RAM_GLOBAL = 'rebek_ram';
+/** Instruction count behind the instruction that was interpreted last. The host sets it where the engine's counter is exact. */
+export const NEXT_GLOBAL = 'rebek_next';
 
 /** Slots of the function table that the host's functions are put into, behind those of generated code. */
 export const Slot = {
-  /** (address, instructions since the counter was last stored) */
+  /** (address, instruction count) */
   hit: TABLE_RESERVED + TABLE_JIT,
   /** (event, argument, argument) */
   event: TABLE_RESERVED + TABLE_JIT + 1,
@@ -65,8 +67,7 @@ export function instrument(engine: Uint8Array): Uint8Array {
       area: module.addGlobal(AREA_GLOBAL, 0),
       ram: module.addGlobal(RAM_GLOBAL, 0),
       // What follows is known between two instructions only: the wrappers' own bookkeeping.
-      counter: module.addGlobal('rebek_counter', 0),
-      since: module.addGlobal('rebek_since', 0),
+      next: module.addGlobal(NEXT_GLOBAL, 0),
       left: module.addGlobal('rebek_left', 0),
       emitted: module.addGlobal('rebek_emitted', -1),
     };
@@ -98,8 +99,8 @@ function findFunctions(module: WasmModule): Functions {
 interface Globals {
   readonly area: number;
   readonly ram: number;
-  readonly counter: number;
-  readonly since: number;
+  /** The instruction count that the interpreter's next instruction has if no generated code comes between. */
+  readonly next: number;
   readonly left: number;
   readonly emitted: number;
 }
@@ -116,18 +117,21 @@ function wrapInterpreter(module: WasmModule, { interpret }: Functions, globals: 
     code.constant(0).load32(At.previousIp).localTee(pc).constant(1).plus();
     code.constant(0).load32(At.instructionPointer).equal();
     code.when((outer) => {
-      // The counter is stored at the end of a run of instructions: count those since.
-      outer.constant(0).load32(At.instructionCounter).globalGet(globals.counter).equal();
-      outer.when(
-        (same) => same.globalGet(globals.since).constant(1).plus().globalSet(globals.since),
-        (other) => {
-          other.constant(0).load32(At.instructionCounter).globalSet(globals.counter);
-          other.constant(0).globalSet(globals.since);
-        },
-      );
+      // The engine's counter is stored at the end of a run of instructions, and STI runs the next one inside its own run: go on
+      // counting, unless generated code has come between and the counter is ahead.
+      const stored = (c: Code): Code => c.constant(0).load32(At.instructionCounter);
+      stored(outer.globalGet(globals.next)).minus().constant(31).shiftRight();
+      outer.when((ahead) => stored(ahead).globalSet(globals.next));
+      outer.globalGet(globals.next).constant(1).plus().globalSet(globals.next);
       outer.globalGet(globals.area).localGet(pc).constant(MAP_MASK).and().plus().load8(Area.map);
       outer.when((armed) =>
-        armed.localGet(pc).globalGet(globals.since).constant(Slot.hit).callIndirect(hitType),
+        armed
+          .localGet(pc)
+          .globalGet(globals.next)
+          .constant(1)
+          .minus()
+          .constant(Slot.hit)
+          .callIndirect(hitType),
       );
     });
     code.localGet(opcode).call(original);

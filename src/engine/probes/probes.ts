@@ -4,7 +4,7 @@ import type { GuestLayout } from '../guest-state.ts';
 import type { EngineExports } from '../jit-host.ts';
 import { At } from '../layout.ts';
 import { AREA_BYTES, Area, HIT_NAME, MAP_BITS, ProbeEvent, type ProbeEventName } from './area.ts';
-import { AREA_GLOBAL, RAM_GLOBAL, Slot } from './instrument.ts';
+import { AREA_GLOBAL, NEXT_GLOBAL, RAM_GLOBAL, Slot } from './instrument.ts';
 
 const EIP = At.instructionPointer >> 2;
 const COUNTER = At.instructionCounter >> 2;
@@ -39,6 +39,7 @@ export class Probes {
   private readonly memory: WebAssembly.Memory;
   private readonly handler: ProbeHandler;
   private readonly area: number;
+  private readonly next: { value: number };
   private readonly armed = new Map<number, number>();
   private words: Int32Array;
   private bytes: Uint8Array;
@@ -57,6 +58,7 @@ export class Probes {
     const globals = raw as unknown as Record<string, { value: number }>;
     globals[AREA_GLOBAL]!.value = this.area;
     globals[RAM_GLOBAL]!.value = layout.ramStart;
+    this.next = globals[NEXT_GLOBAL]!;
     const { hit, event } = trampolines(this.interpreted, this.reported);
     table.set(Slot.hit, hit);
     table.set(Slot.event, event);
@@ -122,6 +124,12 @@ export class Probes {
     this.bytes[this.area + Area.everyInstruction] = 1;
   }
 
+  /** No guest code is running: the engine's counter is exact. */
+  settle(): void {
+    this.renew();
+    this.next.value = this.words[COUNTER]!;
+  }
+
   /** Asks for events of a kind, or no longer. */
   want(event: ProbeEventName, on: boolean): void {
     this.renew();
@@ -135,10 +143,10 @@ export class Probes {
   }
 
   /** From the interpreter. */
-  private readonly interpreted = (address: number, since: number): void => {
+  private readonly interpreted = (address: number, counter: number): void => {
     if (!this.armed.has(address >>> 0)) return;
     this.renew();
-    this.handler.hit(address >>> 0, this.words[COUNTER]! + since);
+    this.handler.hit(address >>> 0, counter);
   };
 
   /** From generated code; registers have been stored. */
@@ -152,7 +160,10 @@ export class Probes {
     this.renew();
     const stored = this.words[COUNTER]!;
     const count = this.words[(this.area + Area.count) >> 2]!;
-    const counter = (count - stored) >>> 0 < UNSTORED ? count : stored;
+    // Of the interpreter's last instruction: it may be what the event is in.
+    const interpreted = this.next.value - 1;
+    let counter = (count - stored) >>> 0 < UNSTORED ? count : stored;
+    if ((interpreted - counter) >>> 0 < UNSTORED) counter = interpreted | 0;
     this.handler.event(EVENTS[event]!, a, b, counter);
   };
 }
