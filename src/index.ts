@@ -60,6 +60,8 @@ export { type Images, loadImages } from './machine/images.ts';
 export { loadMachine } from './machine/machine.ts';
 export type { Machine } from './machine/schema.ts';
 export { type AnalysisOptions, type AnalysisResult, analyse } from './output/analysis.ts';
+export { type FindOptions, type FindProgress, findBytes, type TimedMatch } from './output/find/find.ts';
+export { bytesPattern, type Pattern, regexPattern, textPattern } from './output/find/pattern.ts';
 export {
   Recording,
   type RecordingOptions,
@@ -68,6 +70,7 @@ export {
   type SelfEnd,
 } from './record/recording.ts';
 export type { DebugComparison } from './replay/debug-check.ts';
+export type { FlowComparison } from './replay/flow-check.ts';
 export {
   type IncompleteInfo,
   type ReplayOptions,
@@ -87,6 +90,13 @@ export {
   type SideStream,
   type StreamEvent,
 } from './trace/dump.ts';
+export {
+  type AddressRange,
+  dumpFlow,
+  type FlowEvent,
+  type FlowKindName,
+  type FlowQuery,
+} from './trace/flow-dump.ts';
 export { type ChunkStatistics, describeTrace, type TraceInfo } from './trace/info.ts';
 export type { TraceMeta, TraceSummary } from './trace/meta.ts';
 export { readStateFile, writeStateFile } from './trace/state-file.ts';

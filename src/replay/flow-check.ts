@@ -7,7 +7,7 @@ import { type FlowChunk, instructionsOf, withAdjustments } from '../trace/flow.t
 import { createFlowBuffers, type FlowBuffers, FlowLog } from '../trace/flow-log.ts';
 import { describeFlow } from '../trace/flow-text.ts';
 import type { TraceFile } from '../trace/trace-file.ts';
-import type { FlowSink } from './replayer.ts';
+import type { FlowSink } from './observer.ts';
 
 /** Records that are compared at once. */
 const COMPARED_RECORDS = 1 << 18;

@@ -1,4 +1,5 @@
 /** Looking at what crosses the boundary in a replay. */
+import type { FlowTap } from '../engine/flow/tap.ts';
 
 /** A device: what a read of the guest's was answered by, or a write went to. */
 export type AccessSpace = 'port' | 'mmio';
@@ -25,3 +26,16 @@ export type ReplayInput =
   | { readonly kind: 'irq'; readonly line: number; readonly raised: boolean }
   | { readonly kind: 'clock'; readonly ms: number }
   | { readonly kind: 'random'; readonly value: number };
+
+/** Who gets the control flow of a replay: the engine then writes it down. Not together with hooks. */
+export interface FlowSink {
+  /** Before the first instruction. */
+  attach(tap: FlowTap): void;
+  /** In the middle of a `main_loop`: the engine has little room left. */
+  press(): void;
+  /**
+   * A `main_loop` has ended.
+   * @param instruction executed so far
+   */
+  loopEnded(instruction: number): void;
+}

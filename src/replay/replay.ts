@@ -9,8 +9,8 @@ import { TraceFile } from '../trace/trace-file.ts';
 import { DebugCheck, type DebugComparison } from './debug-check.ts';
 import { divergence } from './divergence.ts';
 import { FlowCheck, type FlowComparison } from './flow-check.ts';
-import type { ReplayObserver } from './observer.ts';
-import { type FlowSink, Replayer } from './replayer.ts';
+import type { FlowSink, ReplayObserver } from './observer.ts';
+import { Replayer } from './replayer.ts';
 
 /** Milliseconds of replaying between two looks at the rest of the process (progress, Ctrl-C). */
 const SLICE_MS = 50;

@@ -14,43 +14,15 @@ import { type ProbeHandler, Probes } from '../engine/probes/probes.ts';
 import { createBatch, type EventBatch } from '../trace/events.ts';
 import { NESTED, Op, type OpName, opInfo, STATE_HASH_BYTES } from '../trace/ops.ts';
 import { divergence, type Position } from './divergence.ts';
-import type { AccessSpace, ReplayObserver } from './observer.ts';
+import type { FlowSink, ReplayObserver } from './observer.ts';
+import { describe, hex, PORT_WRITES, READS } from './op-tables.ts';
 
 const COUNTER = At.instructionCounter >> 2;
 const TABLE_PLAIN = TABLE_RESERVED + TABLE_JIT;
 type Fn = (...args: number[]) => number;
 
-/** Who gets the control flow of a replay: the engine then writes it down. Not together with hooks. */
-export interface FlowSink {
-  /** Before the first instruction. */
-  attach(tap: FlowTap): void;
-  /** In the middle of a `main_loop`: the engine has little room left. */
-  press(): void;
-  /**
-   * A `main_loop` has ended.
-   * @param instruction executed so far
-   */
-  loopEnded(instruction: number): void;
-}
-
 /** Gives the next batch of the log, or undefined at its end. Called synchronously, in the middle of the guest. */
 export type BatchSource = () => EventBatch | undefined;
-
-/** The inputs that are reads, what of, and their widths in bytes. */
-const READS: ReadonlyMap<number, readonly [AccessSpace, number]> = new Map([
-  [Op.io_port_read8, ['port', 1]],
-  [Op.io_port_read16, ['port', 2]],
-  [Op.io_port_read32, ['port', 4]],
-  [Op.mmap_read8, ['mmio', 1]],
-  [Op.mmap_read32, ['mmio', 4]],
-]);
-
-/** The outputs that go to I/O ports, and their widths in bytes. */
-const PORT_WRITES: ReadonlyMap<number, 1 | 2 | 4> = new Map([
-  [Op.io_port_write8, 1],
-  [Op.io_port_write16, 2],
-  [Op.io_port_write32, 4],
-]);
 
 export class Replayer {
   readonly raw: EngineExports;
@@ -455,13 +427,4 @@ function grow(memory: WebAssembly.Memory, bytes: number): void {
       },
     );
   }
-}
-
-function describe(op: number): string {
-  if ((op & ~NESTED) === 0) return 'the end of the log';
-  return opInfo.get(op & ~NESTED)?.name ?? `op ${op & ~NESTED}`;
-}
-
-function hex(value: number): string {
-  return `0x${(value >>> 0).toString(16)}`;
 }
