@@ -25,9 +25,11 @@ const LONGEST = 15;
 
 interface Globals {
   readonly area: number;
-  /** Interpreter: the cursor behind the record of the block that it is in; where that goes on, or 0 if it has ended. */
+  /** Interpreter: the cursor behind the record of the block that it is in. */
   readonly mine: number;
+  /** … the address at which that block goes on. */
   readonly next: number;
+  /** … not 0 if it has ended. */
   readonly ended: number;
 }
 
