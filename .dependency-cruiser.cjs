@@ -33,7 +33,7 @@ module.exports = {
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     { name: 'src-stands-alone', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|tools)/' } },
     fence('v86', 'node_modules/v86/', '^src/(engine|record)/'),
-    fence('msgpackr', 'node_modules/msgpackr/', '^src/trace/'),
+    fence('msgpackr', 'node_modules/msgpackr/', '^src/(trace/|output/map/map-cache\\.ts$)'),
     fence('lz4', 'node_modules/(lz4|lz4-napi|@antoniomuso)/', '^src/trace/'),
     fence('yargs', 'node_modules/(yargs|@types/yargs)/', '^src/cli/'),
     fence('fs', '^(node:)?fs(/promises)?$', '^src/(trace|machine|output|cli)/'),

@@ -3,12 +3,14 @@ import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../engine/flow/area.ts'
 import { ADJUSTMENT } from '../trace/flow.ts';
 import {
   type AddressRange,
-  dumpFlow,
   type FlowEvent,
   type FlowKindName,
   flowKinds,
+  flowParts,
 } from '../trace/flow-dump.ts';
 import { describeFlow, isSoftware } from '../trace/flow-text.ts';
+import type { TraceFile } from '../trace/trace-file.ts';
+import type { FlowNames } from './dump-names.ts';
 import { usageError } from './errors.ts';
 import { formatExact } from './format.ts';
 
@@ -20,7 +22,7 @@ export const flowKindNames = Object.keys(flowKinds) as FlowKindName[];
 export interface FlowArguments {
   readonly asid: number | undefined;
   readonly address: AddressRange | undefined;
-  readonly kind: FlowKindName | undefined;
+  readonly kind: readonly FlowKindName[] | undefined;
 }
 
 interface Arguments extends FlowArguments {
@@ -28,29 +30,46 @@ interface Arguments extends FlowArguments {
   readonly from: number | undefined;
   readonly to: number | undefined;
   readonly json: boolean;
+  /** For `--process`, `--symbol` and `--names`. */
+  readonly named: FlowNames | undefined;
 }
 
 /**
- * The wanted records as lines.
+ * The wanted records as lines. Numbers are the instruction counts up to which has been read.
  * @throws RebekError ERR_TRACE_…
  */
-export function* flowLines(file: string, args: Arguments): Generator<string> {
-  const { from, to, asid, address, kind, json } = args;
-  const events = dumpFlow(file, {
+export function* flowLines(trace: TraceFile, args: Arguments): Generator<string | number> {
+  const { from, to, asid, kind, json, named } = args;
+  const address = named?.address ?? args.address;
+  const query = {
     ...(from !== undefined && { from }),
     ...(to !== undefined && { to }),
     ...(asid !== undefined && { asid }),
     ...(address !== undefined && { address }),
     ...(kind !== undefined && { kind }),
-  });
-  if (json) for (const event of events) yield `${JSON.stringify(toJson(event))}\n`;
-  else for (const event of events) yield format(event);
+    ...(named?.during && { during: named.during }),
+  };
+  let lines = 0;
+  for (const { instruction, events } of flowParts(trace, query)) {
+    yield instruction;
+    for (const event of events) {
+      if (named === undefined || named.wants(event)) yield line(event, named, json);
+      if ((++lines & 0xfff) === 0) yield event.instruction;
+    }
+  }
+}
+
+/** One record, with names where they are asked for. */
+function line(event: FlowEvent, named: FlowNames | undefined, json: boolean): string {
+  if (!named?.shown) return json ? `${JSON.stringify(toJson(event))}\n` : `${format(event)}\n`;
+  if (json) return `${JSON.stringify({ ...toJson(event), ...named.of(event) })}\n`;
+  return `${format(event)}${named.text(event)}\n`;
 }
 
 /** `      1,234,567  0x00123000  block at 0x80401000 of 3 instructions, compiled` */
 function format({ instruction, asid, value, info }: FlowEvent): string {
   const space = `0x${asid.toString(16).padStart(8, '0')}`;
-  return `${formatExact(instruction).padStart(INSTRUCTION_WIDTH)}  ${space}  ${describeFlow(value, info)}\n`;
+  return `${formatExact(instruction).padStart(INSTRUCTION_WIDTH)}  ${space}  ${describeFlow(value, info)}`;
 }
 
 const nameOf = new Map<number, FlowKindName>(
@@ -73,6 +92,8 @@ function toJson({ instruction, asid, value, info }: FlowEvent): object {
     case FlowKind.sysenter:
     case FlowKind.sysexit:
       return { instruction, asid, kind };
+    case FlowKind.location:
+      return { instruction, asid, kind, address: value };
     case ADJUSTMENT:
       return { instruction, asid, kind, instructions: value | 0 };
     default:

@@ -10,6 +10,8 @@ const LONGEST_LINE = 200;
 /** Of a DMA transfer's bytes, as hexadecimal digits. */
 const LONGEST_DATA = 64;
 const INSTRUCTION_WIDTH = 15;
+/** Two addresses, and spaces. */
+const PLACE_WIDTH = 23;
 
 export function toJson(event: DumpedEvent): object {
   if (!('bytes' in event)) return event;
@@ -17,8 +19,10 @@ export function toJson(event: DumpedEvent): object {
   return { ...rest, bytes: Buffer.from(bytes).toString('hex') };
 }
 
-/** `      1,234,567  port_read8(0x3f8) = 0x41` */
-export function formatInput(event: InputEvent): string {
+/**
+ * `      1,234,567        52  0xc0101234 0x00415000  io_port_read8(0x3f8) = 0x41`: with `places`, EIP and CR3.
+ */
+export function formatInput(event: InputEvent, places: boolean): string {
   const args = event.args === undefined ? '' : `(${event.args.map(number).join(', ')})`;
   const result = event.result === undefined ? '' : ` = ${number(event.result)}`;
   const data =
@@ -27,7 +31,9 @@ export function formatInput(event: InputEvent): string {
       : ` ${event.data.length > LONGEST_DATA ? `${event.data.slice(0, LONGEST_DATA)}…` : event.data}`;
   const quiet = event.quiet === 0 ? '' : `   (after ${event.quiet} output${event.quiet === 1 ? '' : 's'})`;
   const indent = '  '.repeat(event.depth);
-  return `${at(event.instruction)}  ${String(event.sequence).padStart(9)}  ${indent}${event.op}${args}${result}${data}${quiet}`;
+  const place =
+    event.eip === undefined ? ''.padEnd(PLACE_WIDTH) : `${address(event.eip)} ${address(event.asid ?? 0)}  `;
+  return `${at(event.instruction)}  ${String(event.sequence).padStart(9)}  ${places ? place : ''}${indent}${event.op}${args}${result}${data}${quiet}`;
 }
 
 /** `      1,234,567  0 <  "root\n"`: `<` into the guest, `>` out of it. */
@@ -45,11 +51,15 @@ interface Line {
   last: number;
 }
 
-/** Bytes of a text stream that belong together, as one record: up to the end of a line, or a pause. */
-export function* joinText(events: Iterable<DumpedEvent>): Generator<StreamEvent> {
+/**
+ * Bytes of a text stream that belong together, as one record: up to the end of a line, or a pause. Numbers among the events
+ * are passed on.
+ */
+export function* joinText(events: Iterable<DumpedEvent | number>): Generator<StreamEvent | number> {
   let open: Line | undefined;
   for (const event of events) {
-    if (!('bytes' in event)) continue;
+    if (typeof event === 'number') yield event;
+    if (typeof event === 'number' || !('bytes' in event)) continue;
     for (const byte of event.bytes) {
       if (open !== undefined && !belongs(event, open)) {
         yield close(open);
@@ -77,6 +87,8 @@ function belongs(event: StreamEvent, open: Line): boolean {
 }
 
 const at = (instruction: number): string => formatExact(instruction).padStart(INSTRUCTION_WIDTH);
+
+const address = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
 
 /** Small numbers and times as they are, others in hexadecimal. */
 const number = (value: number): string =>

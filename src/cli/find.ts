@@ -5,10 +5,13 @@ import { ExitCode, RebekError } from '../base/errors.ts';
 import { CHANNELS, type ChannelKind, type FindOptions, findBytes } from '../output/find/find.ts';
 import { bytesPattern, type Pattern, regexPattern, textPattern } from '../output/find/pattern.ts';
 import { describeTrace } from '../trace/info.ts';
+import type { TraceFile } from '../trace/trace-file.ts';
 import { allowIncompleteOption, count, jsonOption, repeated, valueOption } from './arguments.ts';
 import { usageError } from './errors.ts';
 import { formatMatch, matchToJson } from './find-format.ts';
+import { openTrace } from './open-trace.ts';
 import { output } from './output.ts';
+import { checkSpan, resolveSpan, type SpanArguments, spanOptions } from './span.ts';
 import { formatProgress, StatusLine } from './status-line.ts';
 import { tellIncomplete } from './trace-report.ts';
 
@@ -20,7 +23,7 @@ const BATCH = 1 << 16;
 const CONTEXT = 16;
 const MOST_CONTEXT = 4096;
 
-interface Arguments {
+interface Arguments extends SpanArguments {
   file: string;
   text: string | undefined;
   hex: Uint8Array | undefined;
@@ -30,8 +33,6 @@ interface Arguments {
   channel: ChannelKind[] | undefined;
   port: number | undefined;
   out: boolean;
-  from: number | undefined;
-  to: number | undefined;
   limit: number | undefined;
   context: number | undefined;
   json: boolean;
@@ -83,8 +84,7 @@ export const findCommand: CommandModule<object, Arguments> = {
         default: false,
         describe: 'also what left the guest: console output and frames',
       })
-      .option('from', valueOption('first guest instruction', count('from')))
-      .option('to', valueOption('last guest instruction', count('to')))
+      .options(spanOptions)
       .option('limit', valueOption('the first so many matches', count('limit')))
       .option('context', valueOption('bytes shown before and after a match, 16 if not given', contextBytes))
       .option('json', { ...jsonOption, describe: 'one JSON object a line' })
@@ -99,6 +99,7 @@ export const findCommand: CommandModule<object, Arguments> = {
       )
       .example(String.raw`$0 find night.rebek --regex 'GET \S+'`, 'requests to its web server')
       .example('$0 find night.rebek --text root --port 0x3f8', 'as the guest read it')
+      .example('$0 find night.rebek --text wget --from 01:14 --to 01:20', 'in these minutes (UTC)')
       .epilogue(
         'Matches of one needle do not overlap; they come by when their last byte did, but for late ones where there are ' +
           'more than some thousand. Exit code: 0 found, 1 nothing found.',
@@ -111,7 +112,23 @@ export const findCommand: CommandModule<object, Arguments> = {
 async function find(args: Arguments): Promise<number> {
   const { file, json } = args;
   const options = optionsOf(args);
-  const { incomplete } = describeTrace(file);
+  const trace = openTrace(file);
+  try {
+    const found = await search(trace, { ...options, ...resolveSpan(trace, args) }, json);
+    if (output.closed) return ExitCode.ok;
+    const { incomplete } = describeTrace(trace);
+    if (incomplete !== undefined) {
+      const code = tellIncomplete(file, incomplete, args['allow-incomplete']);
+      if (code !== ExitCode.ok) return code;
+    }
+    return found > 0 ? ExitCode.ok : NOTHING;
+  } finally {
+    trace.close();
+  }
+}
+
+/** Prints the matches, and returns how many there were. */
+async function search(trace: TraceFile, options: FindOptions, json: boolean): Promise<number> {
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   process.once('SIGINT', stop);
@@ -126,7 +143,7 @@ async function find(args: Arguments): Promise<number> {
     await output.write(all);
   };
   try {
-    const matches = findBytes(file, {
+    const matches = findBytes(trace, {
       ...options,
       signal: stopped.signal,
       onProgress: ({ instruction, from, to }) => {
@@ -142,32 +159,25 @@ async function find(args: Arguments): Promise<number> {
       found++;
       pending += json ? `${JSON.stringify(matchToJson(match))}\n` : formatMatch(match);
       if (pending.length >= BATCH) await flush();
-      if (output.closed) return ExitCode.ok;
+      if (output.closed) break;
     }
   } finally {
     process.removeListener('SIGINT', stop);
     // What comes before damage, or before it was given up, is good.
     await flush();
   }
-  if (incomplete !== undefined) {
-    const code = tellIncomplete(file, incomplete, args['allow-incomplete']);
-    if (code !== ExitCode.ok) return code;
-  }
-  return found > 0 ? ExitCode.ok : NOTHING;
+  return found;
 }
 
 function optionsOf(args: Arguments): FindOptions {
-  const { from, to, port, channel, limit, out, context = CONTEXT } = args;
-  if (from !== undefined && to !== undefined && from > to)
-    throw usageError(`--from ${from} lies behind --to ${to}`);
+  const { port, channel, limit, out, context = CONTEXT } = args;
+  checkSpan(args);
   if (port !== undefined && channel?.some((kind) => kind !== 'port'))
     throw usageError('--port is an I/O port: it goes with --channel port only');
   return {
     pattern: patternOf(args),
     ...(channel !== undefined && { channels: channel }),
     ...(port !== undefined && { port }),
-    ...(from !== undefined && { from }),
-    ...(to !== undefined && { to }),
     ...(limit !== undefined && { limit }),
     context,
     out,

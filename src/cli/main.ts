@@ -35,8 +35,8 @@ const commands: CommandModule<object, any>[] = [
 const epilogue = `Data goes to standard output; messages and progress go to standard error.
 
 Exit codes: 0 good, and so is a recording that was ended with Ctrl-C or SIGTERM
-            1 a defect in Rebek, or the emulator itself failed; the matcher that check judges was wrong; or
-              find has found nothing
+            1 a defect in Rebek, or the emulator itself failed; the matcher that check judges was wrong;
+              find has found nothing; or what diff compares differs
             2 wrong usage, a script that failed, or something missing (file, tool, permission, space)
             3 the replay diverged from the trace
             4 the trace is damaged, incomplete, or no trace; or what its guest tells contradicts itself

@@ -27,6 +27,7 @@ export interface ReplayArguments {
   profile: string | undefined;
   strict: boolean;
   'every-instruction': boolean;
+  'add-flow': boolean;
   force: boolean;
   json: boolean;
   'allow-incomplete': boolean;

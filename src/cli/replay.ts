@@ -13,6 +13,7 @@ import {
 import { usageError } from './errors.ts';
 import { formatTable } from './format.ts';
 import { output } from './output.ts';
+import { replayAddingFlow } from './replay-add-flow.ts';
 import { type ReplayArguments, replayWithHooks } from './replay-hooks.ts';
 import { replayWithProgress } from './replay-progress.ts';
 import { style } from './style.ts';
@@ -57,6 +58,12 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
         describe: 'look at every instruction for hooks on addresses: slower; needed only if it is said so',
       })
       .option('profile', profileOption)
+      .option('add-flow', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'write a copy of the trace, named by --output, with the control-flow log that it was recorded without',
+      })
       .option('force', { type: 'boolean', default: false, describe: 'replace an existing output file' })
       .option('json', jsonOption)
       .option('allow-incomplete', allowIncompleteOption)
@@ -66,6 +73,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
         '$0 replay night.rebek --hooks pack:syscalls --hooks ./mine.ts -o night.jsonl',
         'your own hooks as well',
       )
+      .example('$0 replay night.rebek --add-flow -o flow.rebek', 'recorded with --no-flow? Have it now')
       .example('$0 replay night.rebek.partial --allow-incomplete', 'what a crash has left'),
   handler: async (args) => {
     process.exitCode = await replay(args);
@@ -74,6 +82,12 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
 
 async function replay(args: ReplayArguments): Promise<ExitCode> {
   const { file, json, hooks, 'allow-incomplete': allowIncomplete } = args;
+  if (args['add-flow']) {
+    if (hooks !== undefined) throw usageError('--add-flow and --hooks do not go together: replay twice');
+    for (const name of ['matcher', 'format', 'profile'] as const)
+      if (args[name] !== undefined) throw usageError(`--${name} goes with --hooks only`);
+    return replayAddingFlow(args);
+  }
   if (hooks !== undefined) return replayWithHooks(args);
   for (const name of ['matcher', 'output', 'format', 'profile'] as const) {
     if (args[name] !== undefined) throw usageError(`--${name} goes with --hooks only`);

@@ -46,6 +46,15 @@ export interface ModuleInfo {
   readonly path: string | undefined;
 }
 
+/** A named place in a module. */
+export interface ModuleSymbol {
+  readonly name: string;
+  /** Bytes from the module's base. */
+  readonly offset: number;
+  /** Bytes; 0 if nobody says. */
+  readonly size: number;
+}
+
 /** How a function takes its arguments and gives them back. */
 export type Convention =
   /** Arguments on the stack; the function pops them. */
@@ -141,6 +150,8 @@ export interface GuestOs {
   readonly version: string;
   /** What is not known of this version and why, for people. Grows as things are looked for. */
   readonly notes: readonly string[];
+  /** Guest virtual addresses from here on are the kernel's. */
+  readonly kernelStart: number;
 
   /** The current thread's object; 0 if there is none yet. Cheap: it is asked at every hook. */
   currentThread(): number;
@@ -177,6 +188,14 @@ export interface GuestOs {
     address: number,
     process?: ProcessInfo,
   ): { readonly module: string; readonly name: string } | undefined;
+  /**
+   * The names of the functions in a module, one of `modules(process)`, as far as they can be read now: several may be of one
+   * place. `complete` is false if there are more that are not in memory.
+   */
+  moduleSymbols(
+    module: ModuleInfo,
+    process?: ProcessInfo,
+  ): { readonly symbols: readonly ModuleSymbol[]; readonly complete: boolean };
   /** Where to look for what happens to threads. */
   watchPoints(): readonly WatchPoint[];
   /** How a system call is called by its number, as hooks name it. */

@@ -8,6 +8,7 @@
  */
 import { RebekError } from '../base/errors.ts';
 import { instrumentFlow } from '../engine/flow/instrument.ts';
+import { InputLocator } from '../engine/flow/locator.ts';
 import { FlowTap } from '../engine/flow/tap.ts';
 import { fold, foldRegisters } from '../engine/fold.ts';
 import type { GuestLayout } from '../engine/guest-state.ts';
@@ -48,6 +49,7 @@ export class RecordingBoundary {
   private readonly module: WebAssembly.Module;
   private readonly batchEvents: number;
   private readonly withFlow: boolean;
+  private locator: InputLocator | undefined;
   private events: BoundaryEvents = { onLoop() {}, onFlow() {}, onCrash() {} };
   private active = false;
   private crashed = false;
@@ -82,7 +84,10 @@ export class RecordingBoundary {
     this.jit = new JitHost(table);
     const instance = new WebAssembly.Instance(this.module, { env: this.wrapImports(device, table) });
     this.raw = instance.exports as unknown as EngineExports;
-    if (this.withFlow) this.flow = new FlowTap(this.raw);
+    if (this.withFlow) {
+      this.flow = new FlowTap(this.raw);
+      this.locator = new InputLocator(this.flow, () => this.events.onFlow());
+    }
     this.jit.attach(this.raw);
     this.log = new EventLog(this.raw.memory, this.batchEvents);
     return this.wrapExports();
@@ -160,6 +165,7 @@ export class RecordingBoundary {
       const ms = fn();
       if (!this.active) return ms;
       this.log.begin(op);
+      this.locator?.tick();
       const batch = this.log.batch;
       batch.tick[batch.ticks++] = ms;
       return ms;
@@ -171,6 +177,7 @@ export class RecordingBoundary {
       const value = fn() | 0;
       if (!this.active) return value;
       this.log.begin(op);
+      this.locator?.input();
       const batch = this.log.batch;
       batch.value[batch.values++] = value;
       return value;
@@ -183,8 +190,9 @@ export class RecordingBoundary {
       const log = this.log;
       log.check = fold(fold(log.check, op), acpi!);
       const index = log.begin(op);
+      this.locator?.timersBegan();
       const due = +fn(acpi!, now!);
-      if (this.flow?.pressing) this.events.onFlow();
+      this.locator?.timersEnded();
       if (this.touched || this.dma.length > 0) this.settle();
       if (log.batch.count !== index + 1) {
         log.batch.op[index]! |= NESTED;
@@ -199,6 +207,7 @@ export class RecordingBoundary {
       if (!this.active) return fn(address!);
       const log = this.log;
       const index = log.begin(op);
+      this.locator?.input();
       log.batch.arg[log.batch.args++] = address!;
       const value = fn(address!) | 0;
       if (this.touched || this.dma.length > 0) this.settle();
@@ -314,6 +323,7 @@ export class RecordingBoundary {
       if (this.touched || this.dma.length > 0) this.settle();
       const log = this.log;
       const index = log.begin(op);
+      if (op === Op.device_raise_irq) this.locator?.input();
       if (info.args > 0) log.arg(a);
       if (info.args > 1) log.arg(b);
       const result = fn(a, b);
@@ -367,6 +377,7 @@ export class RecordingBoundary {
       const bytes = end - start;
       const log = this.log;
       log.begin(Op.dma);
+      this.locator?.input();
       log.arg(start);
       log.arg(bytes);
       this.dma.push({ address: start >>> 0, bytes, blob: log.reserveBlob(bytes) });
@@ -388,6 +399,7 @@ export class RecordingBoundary {
       const takeBack = log.mark();
       let due: number;
       log.begin(Op.main_loop | NESTED);
+      this.locator?.loopBegan();
       try {
         due = fn();
       } catch (error) {
@@ -397,6 +409,7 @@ export class RecordingBoundary {
         this.events.onCrash(error);
         return 100;
       }
+      this.locator?.loopEnded();
       this.logEnd();
       const batch = log.batch;
       batch.check[batch.checks++] = foldRegisters(log.check, log.linear);

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import { RebekError } from '../base/errors.ts';
 import { readPackageVersion } from '../base/version.ts';
 import { hashCpu, hashRam, hashState } from '../engine/guest-state.ts';
-import { At, ENGINE_VERSION } from '../engine/layout.ts';
+import { ENGINE_VERSION } from '../engine/layout.ts';
 import { createPc, type Pc } from '../engine/pc.ts';
 import { type EngineBinary, readEngineBinary } from '../machine/engine-binary.ts';
 import type { Images } from '../machine/images.ts';
 import type { Machine } from '../machine/schema.ts';
 import { activeCodec } from '../trace/codec.ts';
 import { createBatch } from '../trace/events.ts';
+import { FlowPace } from '../trace/flow.ts';
 import { createFlowBuffers, FlowLog } from '../trace/flow-log.ts';
 import type { TraceMeta, TraceSummary } from '../trace/meta.ts';
 import { Op, STATE_HASH_BYTES } from '../trace/ops.ts';
@@ -23,8 +24,6 @@ import { machineForTrace } from './provenance.ts';
 /** Events in a chunk, about; a chunk is also closed after FLUSH_MS, so that a crash costs less than a second. */
 const BATCH_EVENTS = 32_768;
 const FLUSH_MS = 400;
-/** A chunk of the control-flow log is closed after so long; short ones compress badly. */
-const FLOW_FLUSH_MS = 900;
 /** Bytes of DMA in a chunk, about. */
 const BATCH_BLOB = 4 << 20;
 /** Bytes and records of a side stream in a chunk, about: a reader holds a whole one. */
@@ -89,7 +88,7 @@ export class Recording {
   private readonly started = performance.now();
   private flow: FlowLog | undefined;
   private lastFlush = this.started;
-  private lastFlow = this.started;
+  private readonly flowPace = new FlowPace();
   private lastHash = 0;
   private hashSlice = 0;
   private consoleBytes = 0;
@@ -174,12 +173,7 @@ export class Recording {
 
   private beginFlow(): void {
     const { flow } = this.boundary;
-    if (flow !== undefined) this.flow = new FlowLog(flow, this.asid);
-  }
-
-  /** CR3. */
-  private get asid(): number {
-    return this.boundary.log.linear[(At.cr + 12) >> 2]!;
+    if (flow !== undefined) this.flow = new FlowLog(flow);
   }
 
   /** Types bytes at a serial port of the guest. */
@@ -208,8 +202,8 @@ export class Recording {
     const { boundary, writer } = this;
     boundary.stop();
     this.flush(performance.now());
-    this.flushFlow(performance.now());
     const wallNs = this.wallNs(performance.now());
+    this.flushFlow(wallNs);
     const { log } = boundary;
     const summary: TraceSummary = {
       end: reason,
@@ -260,10 +254,10 @@ export class Recording {
 
   private onLoop(): void {
     const { log } = this.boundary;
-    if (log.instructions - this.lastHash >= HASH_INSTRUCTIONS) this.hashState();
     const now = performance.now();
-    this.flow?.loopEnded(log.instructions);
-    if (this.flow?.full || now - this.lastFlow >= FLOW_FLUSH_MS) this.flushFlow(now);
+    this.flow?.loopEnded(log.instructions, log.events + log.batch.count);
+    if (this.flow?.full) this.flushFlow(this.wallNs(now));
+    if (log.instructions - this.lastHash >= HASH_INSTRUCTIONS) this.hashState();
     const full = log.batch.count >= BATCH_EVENTS / 2 || log.batch.blobBytes >= BATCH_BLOB;
     if (
       full ||
@@ -299,18 +293,17 @@ export class Recording {
     log.batch.blob.set(hashRam(raw, layout, first * PAGE, count * PAGE), at + 32);
   }
 
-  private flushFlow(now: number): void {
-    this.lastFlow = now;
+  private flushFlow(wallNs: number): void {
     const { flow, writer } = this;
     if (flow === undefined || flow.empty) return;
-    const { instruction, asid } = flow;
-    const records = flow.swap(writer.takeSpareFlow() ?? createFlowBuffers(), this.asid);
-    writer.sendFlow(records, asid, { instruction, wallNs: this.wallNs(now) });
+    const { start } = flow;
+    writer.sendFlow(flow.swap(writer.takeSpareFlow() ?? createFlowBuffers()), start, wallNs);
   }
 
   private flush(now: number): void {
     this.lastFlush = now;
     const wallNs = this.wallNs(now);
+    if (this.flowPace.due(wallNs)) this.flushFlow(wallNs);
     const { log } = this.boundary;
     for (const [type, stream] of [
       ['CONS', this.console],

@@ -49,7 +49,7 @@ export class FlowCheck implements FlowSink {
   }
 
   attach(tap: FlowTap): void {
-    this.log = new FlowLog(tap, 0);
+    this.log = new FlowLog(tap);
   }
 
   /** In the middle of a `main_loop`. */
@@ -61,14 +61,14 @@ export class FlowCheck implements FlowSink {
    * A `main_loop` has ended.
    * @throws RebekError ERR_REPLAY_FLOW, with exit code 3
    */
-  loopEnded(instruction: number): void {
-    this.log?.loopEnded(instruction);
+  loopEnded(instruction: number, event: number): void {
+    this.log?.loopEnded(instruction, event);
     if (this.log?.full || (this.log?.records ?? 0) >= COMPARED_RECORDS) this.settle();
   }
 
   private settle(): void {
     if (this.log === undefined) return;
-    const flow = this.log.swap(this.spare, 0);
+    const flow = this.log.swap(this.spare);
     this.spare = flow;
     const { words, count } = withAdjustments(flow);
     for (let i = 0; i < count; ) {

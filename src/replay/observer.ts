@@ -29,13 +29,16 @@ export type ReplayInput =
 
 /** Who gets the control flow of a replay: the engine then writes it down. Not together with hooks. */
 export interface FlowSink {
-  /** Before the first instruction. */
+  /** Before the first instruction: the machine is in its initial state. */
   attach(tap: FlowTap): void;
   /** In the middle of a `main_loop`: the engine has little room left. */
   press(): void;
   /**
    * A `main_loop` has ended.
    * @param instruction executed so far
+   * @param event sequence number of the next event
    */
-  loopEnded(instruction: number): void;
+  loopEnded(instruction: number, event: number): void;
+  /** A chunk of the log of inputs has ended, and there is another. */
+  batchEnded?(): void;
 }

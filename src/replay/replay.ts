@@ -61,6 +61,8 @@ export interface ReplayOptions {
   readonly debugPort?: boolean;
   /** Also compare what the guest executes, block by block, with the control-flow log. Not together with `probe`. */
   readonly controlFlow?: boolean;
+  /** Gets the control flow. Not together with `controlFlow` or `probe`. */
+  readonly flow?: FlowSink;
   /** Who looks into the guest on the way. Its observer is not asked together with `debugPort`. */
   readonly probe?: ReplayProbe;
   /** The replay goes on when what it returns has come true. */
@@ -89,7 +91,8 @@ export async function replayTrace(path: string, options: ReplayOptions = {}): Pr
     const check = options.debugPort ? DebugCheck.of(trace) : undefined;
     const { probe } = options;
     const flow = options.controlFlow && probe === undefined ? FlowCheck.of(trace) : undefined;
-    const replayer = openReplayer(trace, check?.observer ?? probe?.observer, probe?.handler, flow);
+    const observer = check?.observer ?? probe?.observer;
+    const replayer = openReplayer(trace, observer, probe?.handler, flow ?? options.flow);
     probe?.opened(replayer, trace);
     const result = await runToEnd(trace, replayer, options);
     probe?.ended(result.instructions);

@@ -4,6 +4,7 @@
  */
 import { RebekError } from '../base/errors.ts';
 import { instrumentFlow } from '../engine/flow/instrument.ts';
+import { InputLocator } from '../engine/flow/locator.ts';
 import { FlowTap } from '../engine/flow/tap.ts';
 import { fold, foldRegisters } from '../engine/fold.ts';
 import { type GuestLayout, hashCpu, hashRam, readRegisters } from '../engine/guest-state.ts';
@@ -40,7 +41,7 @@ export class Replayer {
   private readonly source: BatchSource;
   private readonly observer: ReplayObserver | undefined;
   private readonly flow: FlowSink | undefined;
-  private readonly tap: FlowTap | undefined;
+  private readonly locator: InputLocator | undefined;
   private words: Int32Array;
   private counter: number;
   private quiet = 0;
@@ -98,12 +99,14 @@ export class Replayer {
     if (missing > 0) grow(memory, missing);
     // Behind the guest's memory and the engine's, which are then where the recording had them.
     this.probes = probed ? new Probes(this.raw, layout, table, handler) : undefined;
+    let tap: FlowTap | undefined;
     if (flow !== undefined) {
-      this.tap = new FlowTap(this.raw);
-      flow.attach(this.tap);
+      tap = new FlowTap(this.raw);
+      this.locator = new InputLocator(tap, () => flow.press());
     }
     this.jit.attach(this.raw, this.probes?.imports);
     restore(new Uint8Array(memory.buffer, 0, memoryBytes));
+    if (tap !== undefined) flow?.attach(tap);
     this.words = new Int32Array(memory.buffer);
     this.counter = this.words[COUNTER]!;
   }
@@ -177,6 +180,7 @@ export class Replayer {
         this.ended = true;
         return 0;
       }
+      if (this.batch.count > 0) this.flow?.batchEnded?.();
       this.batch = next;
       this.at = this.atArg = this.atValue = this.atTick = this.atFloat = this.atCheck = this.atBlob = 0;
     }
@@ -256,6 +260,7 @@ export class Replayer {
     if (op === Op.microtick) {
       return () => {
         this.take(op);
+        this.locator?.tick();
         const ms = this.batch.tick[this.atTick++]!;
         this.observer?.input?.({ kind: 'clock', ms }, this.instruction);
         return ms;
@@ -264,14 +269,17 @@ export class Replayer {
     if (op === Op.run_hardware_timers) {
       return (acpi) => {
         this.check = fold(fold(this.check, op), acpi!);
-        if (this.take(op)) this.inside();
-        if (this.tap?.pressing) this.flow?.press();
+        const nested = this.take(op);
+        this.locator?.timersBegan();
+        if (nested) this.inside();
+        this.locator?.timersEnded();
         return 0;
       };
     }
     if (op === Op.get_rand_int) {
       return () => {
         this.take(op);
+        this.locator?.input();
         const value = this.batch.value[this.atValue++]!;
         this.observer?.input?.({ kind: 'random', value }, this.instruction);
         return value;
@@ -281,6 +289,7 @@ export class Replayer {
     const mask = bytes === 4 ? -1 : 2 ** (8 * bytes) - 1;
     return (address) => {
       const nested = this.take(op);
+      this.locator?.input();
       this.takeArg(op, address!);
       if (nested) this.inside();
       const value = this.batch.value[this.atValue++]!;
@@ -344,8 +353,10 @@ export class Replayer {
     if (op === Op.main_loop) {
       this.jit.reportFinished();
       this.probes?.settle();
+      this.locator?.loopBegan();
     } else if (op === Op.device_raise_irq || op === Op.device_lower_irq) {
       const raised = op === Op.device_raise_irq;
+      if (raised) this.locator?.input();
       this.observer?.input?.({ kind: 'irq', line: a, raised }, this.instruction);
     }
     try {
@@ -356,9 +367,10 @@ export class Replayer {
       this.diverge(`${name} returns`, `the engine failed: ${(error as Error).message}`, error);
     }
     if (op === Op.reset_cpu) this.counter = 0;
+    if (op === Op.main_loop) this.locator?.loopEnded();
     if (nested) this.take(Op.end);
     if (op !== Op.main_loop) return;
-    this.flow?.loopEnded(this.instruction);
+    this.flow?.loopEnded(this.instruction, this.position.sequence);
     const check = foldRegisters(this.check, this.linear) >>> 0;
     const expected = this.batch.check[this.atCheck++]!;
     if (check !== expected) {
@@ -394,6 +406,7 @@ export class Replayer {
       this.linear[a >>> 2] = b;
       return;
     }
+    this.locator?.input();
     const bytes = this.takeBlob(b);
     this.observer?.input?.({ kind: 'dma', address: a >>> 0, bytes }, this.instruction);
     this.raw['jit_dirty_cache']!(a, a + b);

@@ -1,7 +1,7 @@
 /** The records of a trace's control-flow log that somebody wants, without a replay. */
 import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../engine/flow/area.ts';
 import { ChunkType } from './chunk-types.ts';
-import { chunksBetween } from './dump.ts';
+import { chunksBetween, type Part } from './dump.ts';
 import { ADJUSTMENT, type FlowChunk, FlowReader } from './flow.ts';
 import { TraceFile } from './trace-file.ts';
 
@@ -14,6 +14,7 @@ export const flowKinds = {
   sysexit: [FlowKind.sysexit],
   cr3: [FlowKind.addressSpace],
   adjustment: [ADJUSTMENT],
+  location: [FlowKind.location],
 } as const satisfies Record<string, readonly number[]>;
 export type FlowKindName = keyof typeof flowKinds;
 
@@ -26,7 +27,16 @@ export interface FlowQuery {
   readonly asid?: number;
   /** Only blocks whose first instruction lies in here. */
   readonly address?: AddressRange;
-  readonly kind?: FlowKindName;
+  /** One of them, or several. */
+  readonly kind?: FlowKindName | readonly FlowKindName[];
+  /** Only what began in one of these. */
+  readonly during?: readonly InstructionSpan[];
+}
+
+/** Guest instruction counts, `to` exclusive. Several are in ascending order and do not touch. */
+export interface InstructionSpan {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Guest virtual addresses, both inclusive, `first` not above `last`. */
@@ -53,28 +63,49 @@ const OVERSHOOT = 1 << 20;
 
 /**
  * Reads one chunk at a time, and none that ends before the span.
+ * @param source a trace that is open, and remains so; or its file's name
  * @throws RebekError ERR_TRACE_… with exit code 4
  */
-export function* dumpFlow(path: string, query: FlowQuery): Generator<FlowEvent> {
-  const trace = TraceFile.open(path);
-  const { from = 0, to = Number.POSITIVE_INFINITY } = query;
+export function* dumpFlow(source: TraceFile | string, query: FlowQuery): Generator<FlowEvent> {
+  for (const { events } of flowParts(source, query)) for (const event of events) yield event;
+}
+
+/**
+ * The chunks that can hold something of a span, both ends inclusive; each is good until the next is asked for.
+ * @throws RebekError ERR_TRACE_… with exit code 4
+ */
+export function* flowChunks(
+  { reader }: TraceFile,
+  { from = 0, to = Number.POSITIVE_INFINITY }: { readonly from?: number; readonly to?: number } = {},
+): Generator<FlowChunk> {
+  const flow = new FlowReader();
+  for (const { entry, body } of chunksBetween(reader, [ChunkType.flow], from - OVERSHOOT, to))
+    yield flow.decode(body, entry.instruction);
+}
+
+/** {@link dumpFlow}, chunk by chunk. */
+export function* flowParts(source: TraceFile | string, query: FlowQuery): Generator<Part<FlowEvent>> {
+  const trace = typeof source === 'string' ? TraceFile.open(source) : source;
   try {
-    const reader = new FlowReader();
     const scan = new FlowScan(query);
-    for (const { entry, body } of chunksBetween(trace.reader, [ChunkType.flow], from - OVERSHOOT, to)) {
-      scan.begin(reader.decode(body, entry.instruction));
-      while (scan.next()) {
-        const { instruction, asid, value, info } = scan;
-        yield { instruction, asid, value, info };
-      }
+    for (const chunk of flowChunks(trace, query)) {
+      scan.begin(chunk);
+      yield { instruction: chunk.instruction, events: found(scan) };
     }
   } finally {
-    trace.close();
+    if (trace !== source) trace.close();
+  }
+}
+
+function* found(scan: FlowScan): Generator<FlowEvent> {
+  while (scan.next()) {
+    const { instruction, asid, value, info } = scan;
+    yield { instruction, asid, value, info };
   }
 }
 
 /** Kinds that no version knows share a bit of the mask. */
-const UNKNOWN_KIND = ADJUSTMENT + 1;
+const UNKNOWN_KIND = FlowKind.location + 1;
 const ALL_KINDS = -1;
 
 /** Looks for wanted records in a chunk. There are thousands of millions of the others: they cost no call and no object. */
@@ -92,20 +123,25 @@ class FlowScan {
   private readonly addresses: number;
   private readonly space: number | undefined;
 
+  private readonly during: readonly InstructionSpan[] | undefined;
+  /** Of the span in `during` that was looked at last. */
+  private span = 0;
+
   private words: Uint32Array = new Uint32Array(0);
   /** Of the next record: its first word, instruction count and CR3. */
   private at = 0;
   private now = 0;
   private cr3 = 0;
 
-  constructor({ from = 0, to = Number.POSITIVE_INFINITY, asid, address, kind }: FlowQuery) {
+  constructor({ from = 0, to = Number.POSITIVE_INFINITY, asid, address, kind, during }: FlowQuery) {
+    this.during = during;
     this.from = from;
     this.to = to;
     this.space = asid;
     this.firstAddress = address?.first ?? 0;
     this.addresses = address === undefined ? 0xffffffff : address.last - address.first;
-    this.kinds = kind === undefined ? ALL_KINDS : maskOf(kind);
-    if (address !== undefined) this.kinds &= maskOf('block');
+    this.kinds = kind === undefined ? ALL_KINDS : maskOf([kind].flat());
+    if (address !== undefined) this.kinds &= maskOf(['block']);
   }
 
   begin({ words, count, instruction, asid }: FlowChunk): void {
@@ -134,6 +170,7 @@ class FlowScan {
       if (((kinds >>> Math.min(kind, UNKNOWN_KIND)) & 1) === 0) continue;
       if (instruction < from || instruction > to) continue;
       if (space !== undefined && asid !== space) continue;
+      if (this.during !== undefined && !this.isDuring(this.during, instruction)) continue;
       this.at = at;
       this.now = now;
       this.cr3 = cr3;
@@ -145,7 +182,14 @@ class FlowScan {
     }
     return false;
   }
+
+  private isDuring(spans: readonly InstructionSpan[], instruction: number): boolean {
+    // The count can go back a little where a chunk begins.
+    while (this.span > 0 && spans[this.span - 1]!.to > instruction) this.span--;
+    while (this.span < spans.length && spans[this.span]!.to <= instruction) this.span++;
+    return this.span < spans.length && spans[this.span]!.from <= instruction;
+  }
 }
 
-const maskOf = (name: FlowKindName): number =>
-  flowKinds[name].reduce((mask: number, kind: number) => mask | (1 << kind), 0);
+const maskOf = (names: readonly FlowKindName[]): number =>
+  names.flatMap((name) => flowKinds[name]).reduce((mask: number, kind: number) => mask | (1 << kind), 0);

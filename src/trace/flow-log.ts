@@ -1,6 +1,6 @@
 /** Gathers what an engine writes down of its control flow, and hands it on in pieces: to be written, or to be compared. */
 import type { FlowTap } from '../engine/flow/tap.ts';
-import { CHUNK_LOOPS, CHUNK_RECORDS, type FlowRecords } from './flow.ts';
+import { CHUNK_LOOPS, CHUNK_RECORDS, type FlowRecords, type FlowStart } from './flow.ts';
 
 /** Records that may come on top of a full chunk: those of one `main_loop`. */
 const ROOM = 1 << 20;
@@ -19,19 +19,20 @@ export const createFlowBuffers = (): FlowBuffers => ({
 });
 
 export class FlowLog {
-  /** Instruction count and CR3 at the chunk's beginning. */
-  instruction = 0;
-  asid: number;
+  /** Of the chunk that is being gathered. */
+  start: FlowStart;
 
   private readonly tap: FlowTap;
   private buffers = createFlowBuffers();
   private count = 0;
   private loops = 0;
   private now = 0;
+  private event = 0;
 
-  constructor(tap: FlowTap, asid: number) {
+  /** @param tap of an engine in its initial state */
+  constructor(tap: FlowTap) {
     this.tap = tap;
-    this.asid = asid;
+    this.start = { instruction: 0, asid: tap.asid, event: 0 };
     // What the machine did before the recording began.
     tap.take(this.buffers.words, 0);
   }
@@ -70,9 +71,11 @@ export class FlowLog {
   /**
    * A `main_loop` has ended.
    * @param instruction executed so far
+   * @param event sequence number of the next event of the log of inputs
    */
-  loopEnded(instruction: number): void {
+  loopEnded(instruction: number, event: number): void {
     this.take();
+    this.event = event;
     // An idle guest makes many calls in which nothing is executed.
     const before = this.loops === 0 ? 0 : this.buffers.ends[this.loops - 1];
     if (this.count === before && instruction === this.now) return;
@@ -86,17 +89,13 @@ export class FlowLog {
     this.count = this.loops === 0 ? 0 : this.buffers.ends[this.loops - 1]!;
   }
 
-  /**
-   * Hands the chunk out, and goes on with `next`.
-   * @param asid CR3 now
-   */
-  swap(next: FlowBuffers, asid: number): FlowRecords {
+  /** Hands the chunk out, and goes on with `next`. Only where a `main_loop` has just ended. */
+  swap(next: FlowBuffers): FlowRecords {
     const { count, loops } = this;
     const full = { ...this.buffers, count, loops };
     this.buffers = next;
     this.count = this.loops = 0;
-    this.instruction = this.now;
-    this.asid = asid;
+    this.start = { instruction: this.now, asid: this.tap.asid, event: this.event };
     return full;
   }
 }

@@ -25,6 +25,8 @@ export function describeFlow(value: number, info: number): string {
       return 'SYSEXIT';
     case FlowKind.addressSpace:
       return `CR3 = ${hex(value)}`;
+    case FlowKind.location:
+      return `at ${hex(value)}`;
     case ADJUSTMENT:
       return `adjustment of ${counted(value | 0)}`;
     default:

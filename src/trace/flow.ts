@@ -24,12 +24,32 @@ export interface FlowRecords {
   readonly loops: number;
 }
 
+/** Short chunks compress badly; long ones are lost with a recorder that is killed. */
+const PACE_NS = 750e6;
+
+/**
+ * Ends chunks that do not get full. They end with a chunk of the log of inputs, so that the log of a recording and one that
+ * is made later by a replay are in the same pieces.
+ */
+export class FlowPace {
+  private last = 0;
+
+  /** @param wallNs time of a chunk of the log of inputs that ends here */
+  due(wallNs: number): boolean {
+    if (wallNs - this.last < PACE_NS) return false;
+    this.last = wallNs;
+    return true;
+  }
+}
+
 /** A decoded chunk. */
 export interface FlowChunk {
   /** Instruction count at its beginning. */
   readonly instruction: number;
   /** CR3 at its beginning. */
   readonly asid: number;
+  /** The first event of the log of inputs behind its beginning: its sequence number. */
+  readonly event: number;
   /** Two words each. Good until the next chunk is decoded. */
   readonly words: Uint32Array;
   readonly count: number;
@@ -74,10 +94,23 @@ export function instructionsOf(value: number, info: number): number {
   return kind <= FlowKind.interpreted ? info & INSTRUCTIONS_MASK : 0;
 }
 
+/** Where a chunk begins. */
+export interface FlowStart {
+  readonly instruction: number;
+  /** CR3. */
+  readonly asid: number;
+  /** Sequence number of the next event of the log of inputs. */
+  readonly event: number;
+}
+
 /** A chunk's map. */
-export function encodeFlow(encoder: FlowEncoder, flow: FlowRecords, asid: number): Record<string, unknown> {
+export function encodeFlow(
+  encoder: FlowEncoder,
+  flow: FlowRecords,
+  { asid, event }: FlowStart,
+): Record<string, unknown> {
   const { words, count } = withAdjustments(flow);
-  return { records: count, asid: asid >>> 0, data: encoder.encode(words, count) };
+  return { records: count, asid: asid >>> 0, event, data: encoder.encode(words, count) };
 }
 
 /** Decodes chunks, one after the other. */
@@ -95,6 +128,6 @@ export class FlowReader {
       );
     }
     const words = this.decoder.decode(fields.bin('data'), count);
-    return { instruction, asid: fields.number('asid'), words, count };
+    return { instruction, asid: fields.number('asid'), event: fields.number('event'), words, count };
   }
 }

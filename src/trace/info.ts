@@ -43,14 +43,15 @@ export interface TraceInfo {
 
 /**
  * Reads header, index, metadata and summary.
+ * @param source a trace that is open, and remains so; or its file's name
  * @throws RebekError ERR_TRACE_… with exit code 4
  */
-export function describeTrace(path: string): TraceInfo {
-  const trace = TraceFile.open(path);
+export function describeTrace(source: TraceFile | string): TraceInfo {
+  const trace = typeof source === 'string' ? TraceFile.open(source) : source;
   try {
     return describe(trace, codecChoice());
   } finally {
-    trace.close();
+    if (trace !== source) trace.close();
   }
 }
 

@@ -21,10 +21,11 @@ export class TraceFile {
   readonly summary: TraceSummary | undefined;
 
   /**
+   * @param onProgress told while a file without a good footer is read, once from end to end; in bytes
    * @throws RebekError ERR_TRACE_… with exit code 4: no trace, another version, damaged; ERR_TRACE_READ
    */
-  static open(path: string): TraceFile {
-    return new TraceFile(openContainer(path, { kind: 'TRCE' }));
+  static open(path: string, onProgress?: (done: number, total: number) => void): TraceFile {
+    return new TraceFile(openContainer(path, { kind: 'TRCE', ...(onProgress && { onProgress }) }));
   }
 
   private constructor(reader: ContainerReader) {

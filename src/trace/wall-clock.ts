@@ -19,7 +19,7 @@ export class WallClock {
 
   constructor(trace: TraceFile) {
     this.trace = trace;
-    this.points = points(trace);
+    this.points = points(trace, ChunkType.events);
     this.after = this.next();
   }
 
@@ -31,7 +31,7 @@ export class WallClock {
   /** Milliseconds since 1970, UTC, at an instruction count. Cheap for counts that grow. */
   at(instruction: number): number {
     if (instruction < this.before.instruction) {
-      this.points = points(this.trace);
+      this.points = points(this.trace, ChunkType.events);
       this.before = { instruction: 0, wallNs: 0 };
       this.after = this.next();
     }
@@ -49,10 +49,37 @@ export class WallClock {
   }
 }
 
+/**
+ * Instruction counts between which the guest was at a time: whatever happened at that time has a count in here, both
+ * inclusive. They are those of two flushes of the input log or of the control-flow log, so at most a second apart while the
+ * guest runs.
+ * @param ms since 1970, UTC
+ * @returns `last` is undefined where nothing is known to have been later
+ */
+export function instructionsAt(trace: TraceFile, ms: number): { first: number; last: number | undefined } {
+  // Times of chunks are whole nanoseconds, those since 1970 are doubles of 0.2 µs.
+  const first = ms - trace.meta.started + 0.001;
+  const last = ms - trace.meta.started - 0.001;
+  let [low, high] = [0, Number.POSITIVE_INFINITY];
+  for (const type of [ChunkType.events, ChunkType.flow])
+    for (const { instruction, wallNs } of points(trace, type)) {
+      if (wallNs / 1e6 <= last) low = Math.max(low, instruction);
+      if (wallNs / 1e6 >= first) high = Math.min(high, instruction);
+    }
+  return { first: low, last: Number.isFinite(high) ? Math.max(low, high) : undefined };
+}
+
+/** When a recording began, and up to when it is known; milliseconds since 1970, UTC. */
+export function recordedTime({ meta, reader, summary }: TraceFile): { began: number; ended: number } {
+  let wallNs = summary?.wallNs ?? 0;
+  if (summary === undefined) for (const entry of reader.entries()) wallNs = Math.max(wallNs, entry.wallNs);
+  return { began: meta.started, ended: meta.started + wallNs / 1e6 };
+}
+
 /** A chunk's instruction count is that of its first event, its time that of the flush: the next chunk's beginning. */
-function* points(trace: TraceFile): Generator<Point> {
+function* points(trace: TraceFile, type: string): Generator<Point> {
   let flushed: number | undefined;
-  for (const { instruction, wallNs } of trace.reader.entries([ChunkType.events])) {
+  for (const { instruction, wallNs } of trace.reader.entries([type])) {
     if (flushed !== undefined) yield { instruction, wallNs: flushed };
     flushed = wallNs;
   }

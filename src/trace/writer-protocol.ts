@@ -1,7 +1,7 @@
 /** What the recording thread and the writer thread say to each other. */
 import type { ChunkTime } from './container-writer.ts';
 import type { EventBatch } from './events.ts';
-import type { FlowRecords } from './flow.ts';
+import type { FlowRecords, FlowStart } from './flow.ts';
 import type { StreamType } from './stream.ts';
 
 export type ToWriter =
@@ -10,7 +10,7 @@ export type ToWriter =
   | { kind: 'pages'; size: number; pages: Uint32Array; data: Uint8Array }
   | { kind: 'imageEnd' }
   | { kind: 'events'; batch: EventBatch; time: ChunkTime }
-  | { kind: 'flow'; flow: FlowRecords; asid: number; time: ChunkTime }
+  | { kind: 'flow'; flow: FlowRecords; start: FlowStart; time: ChunkTime }
   | { kind: 'stream'; type: StreamType; body: Record<string, unknown>; time: ChunkTime }
   | { kind: 'close' }
   | { kind: 'abort' }

@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { type ExitCode, RebekError } from '../base/errors.ts';
 import type { EventBatch } from './events.ts';
-import type { FlowRecords } from './flow.ts';
+import type { FlowRecords, FlowStart } from './flow.ts';
 import { type FromWriter, messageBytes, type ToWriter, type WriterData } from './writer-protocol.ts';
 
 /** Bytes that may be on their way to the file before the recording thread waits for the writer. */
@@ -90,9 +90,9 @@ export class WriterThread {
     this.send({ kind: 'events', batch, time }, buffers);
   }
 
-  sendFlow(flow: FlowRecords, asid: number, time: { instruction: number; wallNs: number }): void {
+  sendFlow(flow: FlowRecords, start: FlowStart, wallNs: number): void {
     const buffers = [flow.words, flow.ends, flow.instructions].map(({ buffer }) => buffer as ArrayBuffer);
-    this.send({ kind: 'flow', flow, asid, time }, buffers);
+    this.send({ kind: 'flow', flow, start, time: { instruction: start.instruction, wallNs } }, buffers);
   }
 
   /** Memory of records that the writer is done with, if there is some. */

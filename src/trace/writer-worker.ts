@@ -74,7 +74,7 @@ function handle(message: ToWriter, out: ContainerWriter): void {
       break;
     case 'flow':
       flowEncoder ??= new FlowEncoder();
-      out.write(ChunkType.flow, encodeFlow(flowEncoder, message.flow, message.asid), {
+      out.write(ChunkType.flow, encodeFlow(flowEncoder, message.flow, message.start), {
         ...message.time,
         optional: true,
       });

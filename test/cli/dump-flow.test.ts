@@ -48,7 +48,7 @@ function made(t: ExecutionContext, chunks: { instruction: number; asid: number; 
           records.flatMap(([kind, value, instructions = 0]) => [value, (kind << 16) | instructions]),
         );
         const data = encoder.encode(words, records.length);
-        const map = { records: records.length, asid, data };
+        const map = { records: records.length, asid, event: 0, data };
         writer.write('FLOW', map, { instruction, wallNs: entry.wallNs, optional: true });
       }
     writer.write(entry.type, { ...body.raw() }, { instruction: entry.instruction, wallNs: entry.wallNs });
@@ -191,6 +191,8 @@ test('options ask for it', async (t) => {
     ['--from 41 --limit 2', [5, 6]],
     ['--address 0x80400fff-0x80401000 --to 1000', [0, 11]],
     ['--address 0x80401000 --asid 0x2000 --kind block', [14]],
+    ['--kind cr3,iret --kind sysexit', [2, 3, 6]],
+    ['--kind block,iret --address 0x80400fff', [11]],
   ] as const) {
     const run = await dump(file, ...typed.split(' '));
     t.deepEqual([run.code, run.stderr], [0, '']);

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { longTrace } from '../support/long-trace.ts';
 import { main, rebek, workplace } from './support.ts';
 
 /** util-linux's script(1) gives a command a terminal of its own; BSD's has other options. */
@@ -100,6 +101,32 @@ term('Ctrl-C ends a recording that is not interactive; progress goes away from t
   terminal.type('\x03');
   const shown = await terminal.end();
   t.regex(shown, /^ {2}end +ended by SIGINT\r$/m);
+  t.regex(shown, /^code 0\r$/m);
+});
+
+term('a dump into a file says on the terminal how far it is, until Ctrl-C', async (t) => {
+  const { folder } = workplace(t);
+  const dump = `${rebekAt} dump ${longTrace(t)} --stream input`;
+  const command = `stty cols 100 rows 24; ${dump} > lines; echo "code $?"; wc -l < lines`;
+  const terminal = new Terminal(t, command, folder);
+  await terminal.until(/reading: \d+ %(, .* left)? · instruction .* · .*\/s · [\d.]+ [kM] lines/);
+  terminal.type('\x03');
+  const shown = await terminal.end();
+  // The line is taken away before anything else is written.
+  const [progress, error = ''] = shown.split(/(?=[^G\n]*rebek:)/);
+  t.true(progress?.endsWith('\x1b[2K\x1b[1A\x1b[2K\x1b[G'), JSON.stringify(shown));
+  t.regex(error, /^[^\r]*rebek:[^\r]* given up; .*ERR_ABORTED/);
+  const [, code, lines] = /^code (\d+)\r\n(\d+)\r$/m.exec(shown) ?? [];
+  t.is(code, '130');
+  t.true(Number(lines) > 10_000 && Number(lines) < 5_000_000, lines);
+});
+
+term('lines on the same terminal are not mixed with that', async (t) => {
+  const { folder } = workplace(t);
+  const command = `stty cols 100 rows 24; ${rebekAt} dump ${longTrace(t)} --stream input --limit 30000; echo "code $?"`;
+  const terminal = new Terminal(t, command, folder);
+  const shown = await terminal.end();
+  t.is(shown.match(/^ +[\d,]+ +\d+ {2}(?: {23})?io_port_read8\(0x60\) = 0x61\r$/gm)?.length, 30_000);
   t.regex(shown, /^code 0\r$/m);
 });
 

@@ -25,6 +25,7 @@ for (const jit of [true, false]) {
       t.true(tally.interpreted > 0 && tally.repeated > 0);
       t.true(tally.interrupts > 100 && tally.returns > 1000 && tally.addressSpaces > 10);
       t.true(tally.branches > 100_000 && tally.notTaken > 10_000);
+      t.true(tally.reads > 100 && tally.between > 20 && tally.pushed > 100);
       t.true(tally.chunks > 0);
     },
   );
@@ -43,6 +44,8 @@ for (const jit of [true, false]) {
     t.is(tally.cut > 100, jit);
     t.true(tally.interrupts > 100);
     t.true(tally.branches > 100_000 && tally.notTaken > 10_000);
+    // Ports, planar VGA memory, RDTSC.
+    t.true(tally.reads > 100_000 && tally.values > 10_000 && tally.between > 50 && tally.pushed > 100);
     t.true(tally.instructions > 1_000_000 && tally.instructions <= result.instructions);
   });
 }

@@ -3,13 +3,14 @@
  * and each instruction's address must be the one that the logged blocks say comes next.
  *
  * Both logs know an instruction's page from the engine. What neither has made is the guest's code: where a block ends with
- * a relative branch, the next one must be where the branch's bytes say.
+ * a relative branch, the next one must be where the branch's bytes say; and an interrupt's location is what the engine has pushed.
  */
 import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../../src/engine/flow/area.ts';
 import { At } from '../../src/engine/layout.ts';
 import { Area, MAP_BITS, type ProbeEventName } from '../../src/engine/probes/area.ts';
 import type { Probes } from '../../src/engine/probes/probes.ts';
 import { GuestCpu } from '../../src/guest/cpu.ts';
+import type { ReplayInput } from '../../src/replay/observer.ts';
 import { replayTrace } from '../../src/replay/replay.ts';
 import type { Replayer } from '../../src/replay/replayer.ts';
 import { ADJUSTMENT, type FlowChunk, instructionsOf } from '../../src/trace/flow.ts';
@@ -37,6 +38,14 @@ interface FlowTally {
   notTaken: number;
   adjustments: number;
   chunks: number;
+  /** Locations: of reads of devices, of clock values and random numbers that instructions asked for, … */
+  reads: number;
+  values: number;
+  /** … of DMA and interrupt lines, in an instruction, and between two. */
+  inside: number;
+  between: number;
+  /** Interrupts whose location was found on the stack: those with 32-bit frames. */
+  pushed: number;
 }
 
 /** Vectors below are the processor's own. */
@@ -58,6 +67,8 @@ class Log {
   sum = 0;
   chunks = 0;
   adjustments = 0;
+  /** The locations behind the record before this one. */
+  readonly locations: number[] = [];
 
   private readonly source: Iterator<FlowChunk>;
   private chunk: FlowChunk | undefined;
@@ -83,16 +94,17 @@ class Log {
     this.settle();
   }
 
-  /** To the next record that is no adjustment. */
+  /** To the next record that is no adjustment and no location. */
   private settle(): void {
     for (;;) {
       while (this.chunk !== undefined && this.at === this.chunk.count) this.load();
       if (this.chunk === undefined) return;
       this.value = this.chunk.words[2 * this.at]!;
       this.info = this.chunk.words[2 * this.at + 1]!;
-      if (this.kind !== ADJUSTMENT) return;
+      if (this.kind === FlowKind.location) this.locations.push(this.value);
+      else if (this.kind !== ADJUSTMENT) return;
+      else this.adjustments++;
       this.sum += instructionsOf(this.value, this.info);
-      this.adjustments++;
       this.at++;
     }
   }
@@ -123,6 +135,11 @@ class Reference {
     notTaken: 0,
     adjustments: 0,
     chunks: 0,
+    reads: 0,
+    values: 0,
+    inside: 0,
+    between: 0,
+    pushed: 0,
   };
   private readonly log: Log;
   private cpu: GuestCpu | undefined;
@@ -138,6 +155,13 @@ class Reference {
   /** Where the last instruction, a relative branch, leads; and what follows it, if it is conditional. */
   private target = -1;
   private behind = -1;
+  /** Where the next instruction must be: something came in before it. */
+  private ahead = -1;
+  /** The interrupt that has just been delivered pushed this, or something not far behind if an instruction asked for it. */
+  private frame = -1;
+  private software = false;
+  /** The last instruction has read the clock. */
+  private ticked = false;
 
   constructor(trace: TraceFile) {
     this.log = new Log(trace);
@@ -152,6 +176,11 @@ class Reference {
     const { log, tally } = this;
     const distance = address - this.last;
     tally.instructions++;
+    if (this.frame >= 0) this.checkFrame();
+    if (this.ahead >= 0 && this.ahead !== address)
+      this.fail(`${hex(address)} after an input before ${hex(this.ahead)}`);
+    this.ahead = -1;
+    this.ticked = false;
     if (this.left > 0) {
       if (distance < 1 || distance > 15) this.fail(`${hex(address)} inside a block`);
       this.left--;
@@ -159,6 +188,7 @@ class Reference {
       if (log.over || log.kind > FlowKind.interpreted || log.value !== address) {
         this.fail(`${hex(address)} at the end of a block`);
       }
+      if (log.locations.length > 0) this.fail(`${hex(address)} before inputs at ${log.locations.map(hex)}`);
       if (this.straight && this.target >= 0) this.branch(address);
       else if (this.straight && distance === 0) this.repeat(address);
       this.left = (log.info & INSTRUCTIONS_MASK) - 1;
@@ -213,6 +243,7 @@ class Reference {
     if (event === 'interrupt') {
       this.cut(a, b);
       this.enter();
+      this.locateInterrupt(b !== 0);
       const value = (b << 8) | a;
       if (log.over || log.kind !== FlowKind.interrupt || log.value !== value)
         this.fail(`interrupt ${hex(value)}`);
@@ -231,6 +262,74 @@ class Reference {
       this.pending = -1;
     }
     this.straight = false;
+  }
+
+  /** The last location is the interrupt's; those before it are of what came in just before. */
+  private locateInterrupt(software: boolean): void {
+    const location = this.log.locations.pop() ?? this.fail('an interrupt without a location');
+    if (this.log.locations.length > 0)
+      this.fail(`an interrupt before inputs at ${this.log.locations.map(hex)}`);
+    if (this.ahead >= 0 && this.ahead !== location)
+      this.fail(`an interrupt at ${hex(location)} after an input before ${hex(this.ahead)}`);
+    this.ahead = -1;
+    if (software && location !== this.last) this.fail(`INT at ${hex(location)}`);
+    this.frame = location;
+    this.software = software;
+  }
+
+  /** At a handler's first instruction: the stack has EIP, perhaps behind an error code (Intel SDM 3A, 6.12.1). */
+  private checkFrame(): void {
+    const { memory, physical, esp } = this.cpu!;
+    const { frame } = this;
+    this.frame = -1;
+    // Gates of 16 bits push words.
+    if (physical.linear.getUint8(At.is32) === 0 || physical.linear.getUint8(At.protectedMode) === 0) return;
+    const words = [memory.u32(esp), memory.u32(esp + 4)];
+    const fits = (word: number | undefined): boolean =>
+      word !== undefined && (this.software ? word - frame >= 1 && word - frame <= 15 : word === frame);
+    if (!words.some(fits))
+      this.fail(`an interrupt at ${hex(frame)} that pushed ${words.map((w) => hex(w ?? 0))}`);
+    this.tally.pushed++;
+  }
+
+  /** The last instruction has read a device. */
+  read(): void {
+    this.tally.reads++;
+    this.atLast('a read');
+  }
+
+  input(input: ReplayInput): void {
+    if (input.kind === 'random') {
+      this.tally.values++;
+      this.atLast('a random number');
+    } else if (input.kind === 'clock') {
+      if (this.ticked || !this.readsClock()) return;
+      this.ticked = true;
+      this.tally.values++;
+      this.atLast('a clock value');
+    } else if (input.kind === 'dma' || input.raised) {
+      const location = this.log.locations.shift() ?? this.fail(`${input.kind} without a location`);
+      // In an instruction, one that writes to a port; or between two of them.
+      if (location === this.last) this.tally.inside++;
+      else {
+        if (this.ahead >= 0 && this.ahead !== location)
+          this.fail(`inputs before ${hex(this.ahead)} and ${hex(location)}`);
+        this.ahead = location;
+        this.tally.between++;
+      }
+    }
+  }
+
+  private atLast(what: string): void {
+    const location = this.log.locations.shift();
+    if (location !== this.last)
+      this.fail(`${what} at ${location === undefined ? 'no location' : hex(location)}`);
+  }
+
+  /** RDTSC. */
+  private readsClock(): boolean {
+    const { memory } = this.cpu!;
+    return this.last >= 0 && memory.u8(this.last) === 0x0f && memory.u8(this.last + 1) === 0x31;
   }
 
   /** A return instruction's record, if it is the next one: it is under way. */
@@ -295,6 +394,10 @@ export async function compareFlow(path: string): Promise<FlowTally> {
         handler: {
           hit: (address, counter) => reference.hit(address, replayed!.instructionAt(counter)),
           event: (event, a, b) => reference.event(event, a, b),
+        },
+        observer: {
+          read: () => reference.read(),
+          input: (input) => reference.input(input),
         },
         opened: (replayer) => {
           replayed = replayer;

@@ -19,6 +19,8 @@ export const FlowKind = {
   sysexit: 5,
   /** A move to CR3 was executed; its new value. */
   addressSpace: 6,
+  /** Where the CPU is when something comes in: EIP of the instruction that takes it, or of the next one. Written by the host. */
+  location: 8,
 } as const;
 export type FlowKind = (typeof FlowKind)[keyof typeof FlowKind];
 
@@ -32,8 +34,16 @@ export const RECORD_BYTES = 8;
 export const Area = {
   /** u32: where in linear memory the next record goes. */
   cursor: 0,
+  /**
+   * u32: EIP of the instruction of generated code that is executed, while it may take something in and EIP in memory is not up
+   * to date; otherwise NO_EIP.
+   */
+  eip: 4,
   records: 64,
 } as const;
+
+/** In the place of an address. */
+export const NO_EIP = -1;
 
 /**
  * Records that fit. The engine comes back to its host after some 100,000 instructions, each a record at the most, and the rest of the

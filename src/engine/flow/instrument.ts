@@ -5,14 +5,18 @@
  * - In generated code: at the beginning of every basic block, some instructions that store a record, without a call.
  * - In the interpreter: before every instruction that does not just follow the one before.
  * - Around interrupts, IRET, SYSENTER, SYSEXIT, and moves to CR3.
+ *
+ * Where generated code does not keep EIP up to date and something may come in, EIP is noted for the host (inputs.ts).
  */
 import { RebekError } from '../../base/errors.ts';
 import { Code, i32 } from '../../wasm/code.ts';
 import { unsigned } from '../../wasm/leb128.ts';
 import { WasmModule } from '../../wasm/module.ts';
-import { beginsBlock, blockLength, CpuContext, JitContext, WasmBuilder } from '../generated-block.ts';
+import { beginsBlock, blockLength, CpuContext, JitContext } from '../generated-block.ts';
 import { At } from '../layout.ts';
-import { Area, FlowKind, KIND_SHIFT, RECORD_BYTES } from './area.ts';
+import { Area, FlowKind, KIND_SHIFT, NO_EIP, RECORD_BYTES } from './area.ts';
+import { emit, type Hole } from './emit.ts';
+import { wrapInputs } from './inputs.ts';
 
 /** The exported global that holds where the area begins in linear memory. */
 export const FLOW_GLOBAL = 'rebek_flow';
@@ -49,7 +53,8 @@ export function instrumentFlow(engine: Uint8Array): Uint8Array {
     const record = module.add(module.typeIndex([i32, i32], []), storeRecord(globals));
     wrapInterpreter(module, globals, record);
     wrapGenerator(module, globals);
-    wrapEvents(module, record);
+    wrapEvents(module, globals, record);
+    wrapInputs(module, globals.area);
     return module.write();
   } catch (cause) {
     if (!(cause instanceof RebekError)) throw cause;
@@ -146,7 +151,7 @@ function wrapInterpreter(module: WasmModule, { area, mine, next, ended }: Global
  */
 function wrapGenerator(module: WasmModule, globals: Globals): void {
   const reserve = module.find('11WasmBuilder9const_i32');
-  const emit = module.add(module.typeIndex([i32, i32], []), emitRecord(globals, reserve));
+  const write = module.add(module.typeIndex([i32, i32], []), emitRecord(globals, reserve));
   module.replace(module.find('3gen3jit3jit'), (original) => {
     const code = new Code();
     const [opcode, context, flags, end, count, low] = [0, 1, 2, 3, 4, 5];
@@ -156,7 +161,7 @@ function wrapGenerator(module: WasmModule, globals: Globals): void {
       beginsBlock(outer, { context, end, low });
       outer.when((block) => {
         blockLength(block, end, (c) => c.localSet(count));
-        block.localGet(context).localGet(count).call(emit);
+        block.localGet(context).localGet(count).call(write);
       });
     });
     code.localGet(opcode).localGet(context).localGet(flags).call(original);
@@ -164,16 +169,9 @@ function wrapGenerator(module: WasmModule, globals: Globals): void {
   });
 }
 
-/** Bytes of generated code that are known when it is generated only. */
-type Hole = { readonly bytes: number; readonly value: (code: Code) => Code };
-
-/**
- * A function (context, N) that emits, into the code being generated,
- * `cursor[0] = page of EIP | low bits; cursor[1] = N; cursor += 8`. It goes into room that constants have made: v86 has no
- * emitters for stores.
- */
+/** A function (context, N) that emits `cursor[0] = page of EIP | low bits; cursor[1] = N; cursor += 8`. */
 function emitRecord({ area }: Globals, reserve: number): Uint8Array {
-  const [context, count, builder, at] = [0, 1, 2, 3];
+  const [context, count] = [0, 1];
   const cursor: Hole = { bytes: 5, value: (c) => c.globalGet(area).constant(Area.cursor).plus() };
   const low: Hole = {
     bytes: 2,
@@ -183,7 +181,8 @@ function emitRecord({ area }: Globals, reserve: number): Uint8Array {
   const instructions: Hole = { bytes: 3, value: (c) => c.localGet(count).constant(4).shiftLeft() };
   const zero = [0x41, 0x00];
   const loadCursor: (number | Hole)[] = [...zero, 0x28, 0x02, cursor];
-  const pieces: (number | Hole)[] = [
+  const code = new Code();
+  emit(code, { context, builder: 2, at: 3, reserve }, [
     ...loadCursor,
     // The page of the instruction pointer in memory is that of the code; its low bits are not up to date.
     ...[...zero, 0x28, 0x02, ...unsigned(At.instructionPointer), 0x41, 0x80, 0x60, 0x71],
@@ -192,40 +191,11 @@ function emitRecord({ area }: Globals, reserve: number): Uint8Array {
     ...zero,
     ...loadCursor,
     ...[0x41, RECORD_BYTES, 0x6a, 0x36, 0x02, cursor],
-  ];
-  const length = pieces.reduce<number>(
-    (sum, piece) => sum + (typeof piece === 'number' ? 1 : piece.bytes),
-    0,
-  );
-  const code = new Code();
-  code.localGet(context).load32(JitContext.builder).localSet(builder);
-  code.localGet(builder).load32(WasmBuilder.bodyLength).localSet(at);
-  // `i32.const` and five bytes each.
-  for (let room = 0; room < length; room += 6) code.localGet(builder).constant(0x7fffffff).call(reserve);
-  code.localGet(builder).localGet(at).constant(length).plus().store32(WasmBuilder.bodyLength);
-  code.localGet(builder).load32(WasmBuilder.bodyStart).localGet(at).plus().localSet(at);
-  let offset = 0;
-  for (const piece of pieces) {
-    if (typeof piece === 'number') {
-      code.localGet(at).constant(piece).store8(offset++);
-      continue;
-    }
-    // LEB128 of full length; the values are small enough for their sign bit to be 0.
-    for (let i = 0; i < piece.bytes; i++) {
-      piece
-        .value(code.localGet(at))
-        .constant(7 * i)
-        .shiftRight()
-        .constant(0x7f)
-        .and();
-      if (i < piece.bytes - 1) code.constant(0x80).or();
-      code.store8(offset++);
-    }
-  }
+  ]);
   return code.body(2);
 }
 
-function wrapEvents(module: WasmModule, record: number): void {
+function wrapEvents(module: WasmModule, { area }: Globals, record: number): void {
   const store = (code: Code, kind: number, value: (c: Code) => Code): Code =>
     value(code)
       .constant(kind << KIND_SHIFT)
@@ -233,6 +203,14 @@ function wrapEvents(module: WasmModule, record: number): void {
   // (vector, software, has an error code, error code)
   module.replace(module.find('3cpu3cpu21call_interrupt_vector'), (original) => {
     const code = new Code();
+    // An instruction that has failed takes nothing in any more.
+    code.globalGet(area).constant(NO_EIP).store32(Area.eip);
+    // INT itself; otherwise where the CPU was, which it pushes.
+    code.localGet(1);
+    code.when(
+      (software) => store(software, FlowKind.location, (c) => c.constant(0).load32(At.previousIp)),
+      (other) => store(other, FlowKind.location, (c) => c.constant(0).load32(At.instructionPointer)),
+    );
     store(code, FlowKind.interrupt, (c) => c.localGet(1).constant(8).shiftLeft().localGet(0).or());
     return code.localGet(0).localGet(1).localGet(2).localGet(3).call(original).body();
   });

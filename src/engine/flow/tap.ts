@@ -1,7 +1,8 @@
 /** The flow log as it comes out of a running engine. */
 import { RebekError } from '../../base/errors.ts';
 import type { EngineExports } from '../jit-host.ts';
-import { AREA_BYTES, Area, CAPACITY, RECORD_BYTES } from './area.ts';
+import { At } from '../layout.ts';
+import { AREA_BYTES, Area, CAPACITY, FlowKind, KIND_SHIFT, NO_EIP, RECORD_BYTES } from './area.ts';
 import { FLOW_ENDED_GLOBAL, FLOW_GLOBAL } from './instrument.ts';
 
 export class FlowTap {
@@ -31,7 +32,13 @@ export class FlowTap {
     globals[FLOW_GLOBAL]!.value = this.area;
     this.ended = globals[FLOW_ENDED_GLOBAL]!;
     this.words = new Int32Array(this.memory.buffer);
+    this.words[(this.area + Area.eip) >> 2] = NO_EIP;
     this.empty();
+  }
+
+  /** CR3 now, unsigned. */
+  get asid(): number {
+    return this.linear[(At.cr + 12) >> 2]! >>> 0;
   }
 
   /** Records that have not been taken yet. */
@@ -40,13 +47,38 @@ export class FlowTap {
     return (this.linear[(area + Area.cursor) >> 2]! - area - Area.records) / RECORD_BYTES;
   }
 
+  /**
+   * Writes down where the CPU is: something is about to come in.
+   * @param inside an instruction takes it in; otherwise it comes between two of them
+   * @returns whether the records are to be taken: a single string instruction can read a port thousands of times
+   */
+  locate(inside: boolean): boolean {
+    const words = this.linear;
+    const at = (this.area + Area.cursor) >> 2;
+    const cursor = words[at]!;
+    const compiled = words[(this.area + Area.eip) >> 2]!;
+    words[cursor >> 2] = !inside
+      ? words[At.instructionPointer >> 2]!
+      : compiled !== NO_EIP
+        ? compiled
+        : words[At.previousIp >> 2]!;
+    words[(cursor >> 2) + 1] = FlowKind.location << KIND_SHIFT;
+    words[at] = cursor + RECORD_BYTES;
+    return this.count > CAPACITY - CAPACITY / 4;
+  }
+
+  /** Takes the last record back: what has come in came to no instruction. Nothing was executed since. */
+  unlocate(): void {
+    this.linear[(this.area + Area.cursor) >> 2]! -= RECORD_BYTES;
+  }
+
   /** So many that they are to be taken in the middle of a `main_loop`. */
   get pressing(): boolean {
     return this.count > CAPACITY / 2;
   }
 
   /**
-   * Moves all records into `target`, from word `at` on. Not while the engine is in the middle of an instruction.
+   * Moves all records into `target`, from word `at` on.
    * @returns how many they are, two words each
    */
   take(target: Uint32Array, at: number): number {

@@ -7,6 +7,7 @@ import type {
   GuestFunction,
   GuestOs,
   ModuleInfo,
+  ModuleSymbol,
   OpenObject,
   ProcessDetails,
   ProcessInfo,
@@ -128,6 +129,10 @@ export class LinuxOs implements GuestOs {
       found.push(`not all functions of ${path}: pages of its symbols are in no process's memory`);
     for (const name of this.watched?.missing ?? []) found.push(`the kernel has no function ${name}`);
     return found;
+  }
+
+  get kernelStart(): number {
+    return this.memory.pageOffset;
   }
 
   currentThread(): number {
@@ -274,6 +279,26 @@ export class LinuxOs implements GuestOs {
     const space = process === undefined ? undefined : this.spaceOf(process);
     if (process === undefined || space === undefined) return undefined;
     return this.processModules.symbolAt(process, space, address);
+  }
+
+  /** The kernel's by its own names, then its system calls as `sys_…`. The names in its modules are not known. */
+  moduleSymbols(
+    module: ModuleInfo,
+    process?: ProcessInfo,
+  ): { symbols: readonly ModuleSymbol[]; complete: boolean } {
+    if (process !== undefined) {
+      const space = this.spaceOf(process);
+      return space === undefined
+        ? { symbols: [], complete: false }
+        : this.processModules.moduleSymbols(process, space, module);
+    }
+    if (module.name !== KERNEL) return { symbols: [], complete: true };
+    const symbols: ModuleSymbol[] = [];
+    for (const { name, address } of this.symbols.functions(() => true))
+      symbols.push({ name, offset: address - module.base, size: 0 });
+    for (const { name, address } of this.functions('sys_*'))
+      symbols.push({ name, offset: address - module.base, size: 0 });
+    return { symbols, complete: true };
   }
 
   watchPoints(): readonly WatchPoint[] {

@@ -2,7 +2,7 @@
 
 import type { GuestFunction, ModuleInfo, ProcessInfo } from '../os.ts';
 import { matches } from '../pattern.ts';
-import { type ElfSymbol, elfFunctions, type Mapping } from './elf.ts';
+import { type ElfFunctions, type ElfSymbol, elfFunctions, type Mapping } from './elf.ts';
 import type { Files } from './files.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import type { Layout } from './layout.ts';
@@ -80,7 +80,7 @@ export class ProcessModules {
     for (const file of this.mapped(space)) {
       const module = asModule(file);
       if (modulePattern !== undefined && !isMeant(modulePattern, module.name)) continue;
-      for (const { name, offset } of this.symbols(process, file)) {
+      for (const { name, offset } of this.symbols(process, file).functions) {
         const address = (module.base + offset) >>> 0;
         if (!matches(namePattern, name) || found.has(address)) continue;
         found.set(address, {
@@ -97,14 +97,26 @@ export class ProcessModules {
     return [...found.values()];
   }
 
-  private symbols({ asid }: ProcessInfo, file: MappedFile): readonly ElfSymbol[] {
-    if (asid === undefined) return [];
+  private symbols({ asid }: ProcessInfo, file: MappedFile): ElfFunctions {
+    if (asid === undefined) return { functions: [], complete: false };
     const own = { memory: this.memory.cpu.memory.in(asid), base: file.base };
     const found = elfFunctions([own]);
-    if (found.complete) return found.functions;
+    if (found.complete) return found;
     const all = elfFunctions([own, ...this.others(asid, file)]);
     if (!all.complete) this.incomplete.add(file.path);
-    return all.functions;
+    return all;
+  }
+
+  /** The functions of a module that `list` has. */
+  moduleSymbols(
+    process: ProcessInfo,
+    space: number,
+    module: ModuleInfo,
+  ): { symbols: readonly ElfSymbol[]; complete: boolean } {
+    const file = this.mapped(space).find(({ base, path }) => base === module.base && path === module.path);
+    if (file === undefined) return { symbols: [], complete: false };
+    const { functions, complete } = this.symbols(process, file);
+    return { symbols: functions, complete };
   }
 
   /** Where else a file is mapped. */
@@ -130,7 +142,7 @@ export class ProcessModules {
     if (file === undefined) return undefined;
     const place = address - file.base;
     let nearest: ElfSymbol | undefined;
-    for (const symbol of this.symbols(process, file)) {
+    for (const symbol of this.symbols(process, file).functions) {
       const { offset, size } = symbol;
       if (offset <= place && place < offset + Math.max(size, 1) && offset >= (nearest?.offset ?? 0)) {
         nearest = symbol;

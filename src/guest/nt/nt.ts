@@ -6,6 +6,7 @@ import type {
   GuestFunction,
   GuestOs,
   ModuleInfo,
+  ModuleSymbol,
   OpenObject,
   ProcessDetails,
   ProcessInfo,
@@ -65,6 +66,8 @@ export function findNt(cpu: GuestCpu, profile?: NtProfile): NtOs | undefined {
 
 export class NtOs implements GuestOs {
   readonly family = 'nt';
+  /** Without the boot option /3GB. */
+  readonly kernelStart = 0x8000_0000;
   readonly version: string;
   private readonly cpu: GuestCpu;
   private readonly kernel: NtKernel;
@@ -222,6 +225,17 @@ export class NtOs implements GuestOs {
     if (found !== undefined || process === undefined) return found;
     const own = this.environmentOf(process);
     return own && this.symbols.nameIn(address, own.memory, this.modules(process));
+  }
+
+  moduleSymbols(
+    module: ModuleInfo,
+    process?: ProcessInfo,
+  ): { symbols: readonly ModuleSymbol[]; complete: boolean } {
+    if (process === undefined) return this.symbols.moduleSymbols(module);
+    const own = this.environmentOf(process);
+    return own === undefined
+      ? { symbols: [], complete: false }
+      : this.symbols.moduleSymbols(module, own.memory);
   }
 
   watchPoints(): readonly WatchPoint[] {

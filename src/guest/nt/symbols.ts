@@ -1,7 +1,7 @@
 /** The functions of NT's kernel and of the modules of its processes, by name and by address. */
 import { At } from '../../engine/layout.ts';
 import type { VirtualMemory } from '../memory.ts';
-import type { GuestFunction, ModuleInfo } from '../os.ts';
+import type { GuestFunction, ModuleInfo, ModuleSymbol } from '../os.ts';
 import { matches, matchesModule, parsePattern } from '../pattern.ts';
 import { loadedModuleList, type NtKernel } from './kernel.ts';
 import { KERNEL_VARIABLES } from './kernel-routines.ts';
@@ -315,6 +315,20 @@ export class Symbols {
   nameInKernel(address: number): { readonly module: string; readonly name: string } | undefined {
     const module = moduleOf(this.kernelModules(), address);
     return module && located(module, this.kernelNamesIn(module), address);
+  }
+
+  /** The code that has a name in a module of the kernel, or of the process whose memory it is. */
+  moduleSymbols(
+    module: ModuleInfo,
+    memory?: VirtualMemory,
+  ): { symbols: readonly ModuleSymbol[]; complete: boolean } {
+    const loaded = this.cache.get(memory ?? this.sources.memory, module);
+    if (loaded === undefined) return { symbols: [], complete: false };
+    const names = memory === undefined ? this.kernelNamesIn(module) : [...namedCode(loaded)];
+    const symbols = names
+      .filter(({ address }) => isCode(loaded.image, address))
+      .map(({ name, address }) => ({ name, offset: address - module.base, size: 0 }));
+    return { symbols, complete: loaded.exports.complete };
   }
 
   /** `name+0x12` of an address in one of these modules of a process. */

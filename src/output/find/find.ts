@@ -54,10 +54,14 @@ export interface TimedMatch extends Match {
  * The matches in a trace, by when they were complete; but for those, where there are more than some thousand, that are
  * found late because little happens on their channel. Memory does not grow with the trace. Where it ends early, by an error
  * or `signal`, what was found up to there comes first.
+ * @param source a trace that is open, and remains so; or its file's name
  * @throws RebekError ERR_TRACE_… with exit code 4; ERR_ABORTED if `signal` says so
  */
-export async function* findBytes(path: string, options: FindOptions): AsyncGenerator<TimedMatch> {
-  const trace = TraceFile.open(path);
+export async function* findBytes(
+  source: TraceFile | string,
+  options: FindOptions,
+): AsyncGenerator<TimedMatch> {
+  const trace = typeof source === 'string' ? TraceFile.open(source) : source;
   try {
     const { limit = Number.POSITIVE_INFINITY } = options;
     const timed = timer(trace);
@@ -67,7 +71,7 @@ export async function* findBytes(path: string, options: FindOptions): AsyncGener
       yield timed(match);
     }
   } finally {
-    trace.close();
+    if (trace !== source) trace.close();
   }
 }
 
