@@ -4,6 +4,7 @@ import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { readPackageVersion } from '../base/version.ts';
 import { checkCommand } from './check.ts';
+import { coverageCommand } from './coverage.ts';
 import { demoCommand } from './demo.ts';
 import { dumpCommand } from './dump.ts';
 import { reportError, usageError } from './errors.ts';
@@ -26,6 +27,7 @@ const commands: CommandModule<object, any>[] = [
   infoCommand,
   dumpCommand,
   findCommand,
+  coverageCommand,
   truthCommand,
   checkCommand,
   guestCommand,
