@@ -3,6 +3,7 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { readPackageVersion } from '../base/version.ts';
+import { callsCommand } from './calls.ts';
 import { checkCommand } from './check.ts';
 import { coverageCommand } from './coverage.ts';
 import { demoCommand } from './demo.ts';
@@ -28,6 +29,7 @@ const commands: CommandModule<object, any>[] = [
   dumpCommand,
   findCommand,
   coverageCommand,
+  callsCommand,
   truthCommand,
   checkCommand,
   guestCommand,

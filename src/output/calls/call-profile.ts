@@ -1,0 +1,132 @@
+/** The tree of calls by name: what people and flame graphs get. */
+import type { MappedProcess } from '../map/guest-map.ts';
+import { NodeKind } from './call-tree.ts';
+import { NodeNames } from './node-names.ts';
+import type { TracedCalls } from './trace-calls.ts';
+
+/** A function in a place that it was called from; a process or an interrupt. */
+export interface CallNode {
+  readonly name: string;
+  /** Times that it was entered. */
+  calls: number;
+  /** Instructions executed in it, without and with what it called. */
+  own: number;
+  total: number;
+  /** The one with the most instructions first. */
+  readonly children: CallNode[];
+}
+
+export interface CallProfile {
+  /** Processes; or the function that was asked for. */
+  readonly roots: readonly CallNode[];
+  /** Instructions in the roots. */
+  readonly instructions: number;
+}
+
+/**
+ * Puts together what has the same name and the same callers: processes of one program, above all.
+ * @param symbol only what happens in functions that this pattern names, the outermost of them at the root
+ */
+export function profileOf(traced: TracedCalls, symbol?: string): CallProfile {
+  const { tree, places } = traced;
+  const names = new NodeNames(places, tree);
+  const isMeant = symbol === undefined ? undefined : meant(traced, symbol);
+  const roots: CallNode[] = [];
+  /** Of the tree's node: where it went, and the process that it is in. */
+  const merged: (CallNode | undefined)[] = new Array(tree.count);
+  const processes: (MappedProcess | undefined)[] = new Array(tree.count);
+  const byName = new Map<CallNode | undefined, Map<string, CallNode>>();
+  const all: CallNode[] = [];
+  const used = usedNodes(traced);
+  // A parent comes before its children.
+  for (let node = 0; node < tree.count; node++) {
+    const parent = tree.parents[node]!;
+    const process = parent < 0 ? places.process(tree.subjects[node]!) : processes[parent];
+    processes[node] = process;
+    if (used[node] === 0) continue;
+    const above = parent < 0 ? undefined : merged[parent];
+    if (isMeant !== undefined && above === undefined && !isMeant(node, process)) continue;
+    let siblings = byName.get(above);
+    if (siblings === undefined) {
+      siblings = new Map();
+      byName.set(above, siblings);
+    }
+    const name = names.nameOf(node, process);
+    let found = siblings.get(name);
+    if (found === undefined) {
+      found = { name, calls: 0, own: 0, total: 0, children: [] };
+      siblings.set(name, found);
+      (above?.children ?? roots).push(found);
+      all.push(found);
+    }
+    found.calls += tree.calls[node]!;
+    found.own += tree.own[node]!;
+    merged[node] = found;
+  }
+  for (let i = all.length - 1; i >= 0; i--) {
+    const node = all[i]!;
+    node.total = node.own;
+    for (const child of node.children) node.total += child.total;
+    node.children.sort(byTotal);
+  }
+  roots.sort(byTotal);
+  return { roots, instructions: roots.reduce((sum, { total }) => sum + total, 0) };
+}
+
+const byTotal = (a: CallNode, b: CallNode): number => b.total - a.total || b.calls - a.calls;
+
+/** Nodes in which, or below which, something happened in the span. */
+function usedNodes({ tree }: TracedCalls): Uint8Array {
+  const used = new Uint8Array(tree.count);
+  for (let node = tree.count - 1; node >= 0; node--) {
+    if (tree.own[node] !== 0 || tree.calls[node] !== 0) used[node] = 1;
+    const parent = tree.parents[node]!;
+    if (used[node] === 1 && parent >= 0) used[parent] = 1;
+  }
+  return used;
+}
+
+/** Which nodes a pattern names. */
+function meant({ tree, places }: TracedCalls, pattern: string) {
+  /** By address: keys of processes; 0 for the kernel. */
+  const wanted = new Map<number, Set<number>>();
+  for (const { address, process } of places.symbols(pattern)) {
+    let keys = wanted.get(address);
+    if (keys === undefined) {
+      keys = new Set();
+      wanted.set(address, keys);
+    }
+    keys.add(process?.key ?? 0);
+  }
+  return (node: number, process: MappedProcess | undefined): boolean => {
+    const kind = tree.kinds[node];
+    if (kind !== NodeKind.function && kind !== NodeKind.running) return false;
+    const keys = wanted.get(tree.subjects[node]!);
+    return keys !== undefined && (keys.has(0) || (process !== undefined && keys.has(process.key)));
+  };
+}
+
+/**
+ * Folded stacks, as flame graphs take them: `cmd.exe;ntdll.dll!NtReadFile;[syscall] 123` for whatever executed instructions.
+ * They add up to those of the profile.
+ */
+export function* foldedStacks({ roots }: CallProfile): Generator<string> {
+  const path: string[] = [];
+  const open: { readonly children: readonly CallNode[]; next: number }[] = [{ children: roots, next: 0 }];
+  for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
+    const node = level.children[level.next++];
+    if (node === undefined) {
+      open.pop();
+      path.pop();
+      continue;
+    }
+    path.push(plain(node.name));
+    if (node.own !== 0) yield `${path.join(';')} ${node.own}`;
+    open.push({ children: node.children, next: 0 });
+  }
+}
+
+/** A guest gives its processes any names: none may end a frame, or a line. */
+const plain = (name: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  name.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, '?').replaceAll(';', ':');
