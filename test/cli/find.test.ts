@@ -2,10 +2,10 @@
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { ContainerWriter } from '../../src/trace/container-writer.ts';
 import { encodeEvents } from '../../src/trace/events.ts';
 import { TraceFile } from '../../src/trace/trace-file.ts';
 import { Log, type Step } from '../output/find-log.ts';
+import { longTrace } from '../support/long-trace.ts';
 import { root, temporaryFolder } from '../support/probe.ts';
 import { rewriteTrace } from '../support/rewrite.ts';
 import { noStack, type Result, rebek, refused, start } from './support.ts';
@@ -212,26 +212,6 @@ test('an incomplete trace is searched as far as it goes, and said to be one', as
     t.regex(run.stderr, /^rebek: .*cut\.rebek is INCOMPLETE: .*\n$/);
   }
 });
-
-/** A trace of five million port reads, all of which read an `a`. */
-function longTrace(t: ExecutionContext): string {
-  const log = new Log();
-  const read: Step = { op: 'io_port_read8', at: 0x60, bytes: [0x61], inside: [] };
-  log.add(new Array<Step>(50_000).fill(read));
-  const events = encodeEvents(log.batches[0]!);
-  const path = join(temporaryFolder(t), 'long.rebek');
-  const trace = TraceFile.open(probe);
-  const out = ContainerWriter.create(path, 'TRCE');
-  const meta = [...trace.reader.chunks(['META'])][0]!.body.raw();
-  out.write('META', { ...meta }, { instruction: 0, wallNs: 0 });
-  for (let i = 0; i < 100; i++) {
-    const instruction = 1000 + i * 1e6;
-    out.write('EVTS', { ...events, first: i * 50_000, instruction }, { instruction, wallNs: i * 1e9 });
-  }
-  out.close();
-  trace.close();
-  return path;
-}
 
 test.serial('Ctrl-C ends a search: exit code 130, and what was found so far is there', async (t) => {
   const search = start(t, ['find', longTrace(t), '--text', 'a']);
