@@ -69,6 +69,7 @@ export {
   type RecordingStatus,
   type SelfEnd,
 } from './record/recording.ts';
+export { type AddFlowOptions, type AddFlowResult, addFlow } from './replay/add-flow.ts';
 export type { DebugComparison } from './replay/debug-check.ts';
 export type { FlowComparison } from './replay/flow-check.ts';
 export {
@@ -98,5 +99,6 @@ export {
   type FlowQuery,
 } from './trace/flow-dump.ts';
 export { type ChunkStatistics, describeTrace, type TraceInfo } from './trace/info.ts';
+export type { InputKind, InputQuery, NumberRange } from './trace/input-scan.ts';
 export type { TraceMeta, TraceSummary } from './trace/meta.ts';
 export { readStateFile, writeStateFile } from './trace/state-file.ts';

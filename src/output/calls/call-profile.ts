@@ -1,5 +1,4 @@
 /** The tree of calls by name: what people and flame graphs get. */
-import type { MappedProcess } from '../map/guest-map.ts';
 import { NodeKind } from './call-tree.ts';
 import { NodeNames } from './node-names.ts';
 import type { TracedCalls } from './trace-calls.ts';
@@ -24,34 +23,31 @@ export interface CallProfile {
 }
 
 /**
- * Puts together what has the same name and the same callers: processes of one program, above all.
+ * Puts together what has the same name and the same callers.
  * @param symbol only what happens in functions that this pattern names, the outermost of them at the root
  */
 export function profileOf(traced: TracedCalls, symbol?: string): CallProfile {
-  const { tree, places } = traced;
-  const names = new NodeNames(places, tree);
+  const { tree } = traced;
+  const names = new NodeNames(tree, traced.names);
   const isMeant = symbol === undefined ? undefined : meant(traced, symbol);
   const roots: CallNode[] = [];
-  /** Of the tree's node: where it went, and the process that it is in. */
+  /** Of the tree's node: where it went. */
   const merged: (CallNode | undefined)[] = new Array(tree.count);
-  const processes: (MappedProcess | undefined)[] = new Array(tree.count);
   const byName = new Map<CallNode | undefined, Map<string, CallNode>>();
   const all: CallNode[] = [];
   const used = usedNodes(traced);
   // A parent comes before its children.
   for (let node = 0; node < tree.count; node++) {
     const parent = tree.parents[node]!;
-    const process = parent < 0 ? places.process(tree.subjects[node]!) : processes[parent];
-    processes[node] = process;
     if (used[node] === 0) continue;
     const above = parent < 0 ? undefined : merged[parent];
-    if (isMeant !== undefined && above === undefined && !isMeant(node, process)) continue;
+    if (isMeant !== undefined && above === undefined && !isMeant(node)) continue;
     let siblings = byName.get(above);
     if (siblings === undefined) {
       siblings = new Map();
       byName.set(above, siblings);
     }
-    const name = names.nameOf(node, process);
+    const name = names.nameOf(node);
     let found = siblings.get(name);
     if (found === undefined) {
       found = { name, calls: 0, own: 0, total: 0, children: [] };
@@ -87,22 +83,17 @@ function usedNodes({ tree }: TracedCalls): Uint8Array {
 }
 
 /** Which nodes a pattern names. */
-function meant({ tree, places }: TracedCalls, pattern: string) {
-  /** By address: keys of processes; 0 for the kernel. */
-  const wanted = new Map<number, Set<number>>();
-  for (const { address, process } of places.symbols(pattern)) {
-    let keys = wanted.get(address);
-    if (keys === undefined) {
-      keys = new Set();
-      wanted.set(address, keys);
-    }
-    keys.add(process?.key ?? 0);
+function meant({ tree, names, places }: TracedCalls, pattern: string): (node: number) => boolean {
+  const wanted = new Set<string>();
+  for (const { module, address } of places.symbols(pattern)) {
+    // Of several names of one place, the one that places have.
+    const found = places.symbolIn(module, address - module.base);
+    if (found?.offset === 0) wanted.add(`${found.module}!${found.name}`);
   }
-  return (node: number, process: MappedProcess | undefined): boolean => {
+  return (node) => {
     const kind = tree.kinds[node];
-    if (kind !== NodeKind.function && kind !== NodeKind.running) return false;
-    const keys = wanted.get(tree.subjects[node]!);
-    return keys !== undefined && (keys.has(0) || (process !== undefined && keys.has(process.key)));
+    const isFunction = kind === NodeKind.function || kind === NodeKind.running;
+    return isFunction && wanted.has(names.nameOf(tree.subjects[node]!));
   };
 }
 

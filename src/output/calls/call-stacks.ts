@@ -27,8 +27,10 @@ type Fit = (typeof Fit)[keyof typeof Fit];
 export interface FunctionNames {
   /** Where the function begins that an address is in; -1 if that is not known. */
   functionOf(address: number): number;
-  /** The base of its module; 0 if that is not known. */
-  moduleOf(address: number): number;
+  /** A number for what an address is called. */
+  placeOf(address: number): number;
+  /** … for the function that it is in, or what else is known of it. */
+  runningIn(address: number): number;
 }
 
 export class CallStacks {
@@ -46,7 +48,6 @@ export class CallStacks {
   readonly tree: CallTree;
   private readonly names: FunctionNames;
   private stack: ShadowStack;
-  private now = 0;
   /** Another thread has run in between. */
   private switched = false;
   private readonly other: Pending = { end: 0, start: 0, behind: 0, target: 0 };
@@ -71,17 +72,15 @@ export class CallStacks {
 
   /**
    * The current thread enters a block.
-   * @param now instruction count
    * @returns the node that it is executed in
    */
-  enter(address: number, now: number): number {
+  enter(address: number): number {
     const { stack } = this;
     const { pending } = stack;
     const { end } = pending;
     if (end === BlockEnd.next || end === BlockEnd.branch) {
       if (address === pending.behind || address === pending.target) return stack.node;
     } else if (end === BlockEnd.jump && address === pending.target) return stack.node;
-    this.now = now;
     if (stack.known) this.resolve(end, address);
     stack.known = true;
     // It was forgotten, or there was none yet.
@@ -100,9 +99,8 @@ export class CallStacks {
   }
 
   /** An interrupt or exception is delivered. @param subject see NodeKind.interrupt */
-  interrupt(subject: number, now: number): void {
+  interrupt(subject: number): void {
     const { stack } = this;
-    this.now = now;
     if (subject & SOFTWARE) stack.pending.end = BlockEnd.interrupt;
     this.push(NodeKind.interrupt, subject);
     stack.pending.end = HANDLER;
@@ -122,7 +120,7 @@ export class CallStacks {
   private push(kind: NodeKind, subject: number): void {
     const { stack, tree } = this;
     this.checkDepth();
-    const node = tree.child(stack.node, kind, subject, this.now);
+    const node = tree.child(stack.node, kind, subject);
     stack.pushSaving(FrameKind.event, node, stack.pending, this.cr3);
     if (this.counting && stack.wanted) tree.calls[node]!++;
   }
@@ -199,7 +197,7 @@ export class CallStacks {
 
   private enterFunction(parent: number, address: number): number {
     const { tree } = this;
-    const node = tree.child(parent, NodeKind.function, address, this.now);
+    const node = tree.child(parent, NodeKind.function, this.names.placeOf(address));
     if (this.counting && this.stack.wanted && address >= this.first && address <= this.last)
       tree.calls[node]!++;
     return node;
@@ -209,8 +207,7 @@ export class CallStacks {
   private running(parent: number, address: number, isEntry: boolean): number {
     const start = this.names.functionOf(address);
     if (isEntry || start === address) return this.enterFunction(parent, address);
-    const subject = start >= 0 ? start : this.names.moduleOf(address);
-    return this.tree.child(parent, NodeKind.running, subject, this.now);
+    return this.tree.child(parent, NodeKind.running, this.names.runningIn(address));
   }
 
   /** The first frame, or the first behind an interrupt. */
@@ -247,10 +244,12 @@ export class CallStacks {
   }
 
   private jump(address: number): void {
-    const { stack, tree } = this;
+    const { stack, tree, names } = this;
     if (stack.depth === 0) return;
-    const start = this.names.functionOf(address);
-    if (start < 0 || start === tree.functions[stack.node]) return;
+    const start = names.functionOf(address);
+    if (start < 0) return;
+    const place = names.runningIn(address);
+    if (place === tree.functions[stack.node]) return;
     if (start === address) {
       this.tail(address);
       return;
@@ -258,7 +257,7 @@ export class CallStacks {
     // Into the middle of a function: longjmp, if that one has called.
     const top = stack.depth - 1;
     for (let frame = top; frame >= 0 && stack.kind(frame) !== FrameKind.event; frame--) {
-      if (tree.functions[stack.nodeOf(frame)] !== start) continue;
+      if (tree.functions[stack.nodeOf(frame)] !== place) continue;
       stack.depth = frame + 1;
       return;
     }
@@ -367,7 +366,7 @@ export class CallStacks {
       return;
     }
     const start = this.names.functionOf(address);
-    if (start >= 0 && start === tree.functions[stack.node]) return;
+    if (start >= 0 && this.names.runningIn(address) === tree.functions[stack.node]) return;
     if (start < 0 && Math.abs(address - stack.pending.start) < PAGE) return;
     this.checkDepth();
     stack.pushSaving(FrameKind.diverted, this.running(stack.node, address, false), stack.pending, this.cr3);

@@ -11,13 +11,15 @@ import { BlockEnd } from './block-end.ts';
 import { CallStacks } from './call-stacks.ts';
 import { CallTree, NodeKind, REAL_MODE } from './call-tree.ts';
 import { CodeTable } from './code-table.ts';
-import { Functions } from './functions.ts';
+import { PlaceTable } from './place-table.ts';
 import { ShadowStack } from './shadow-stack.ts';
 
 /** Of address spaces, where no system is known; more share one. */
 const MOST_STACKS = 4096;
 /** `main_loop`s for which it is remembered that an address has no name. */
 const NAMELESS_LOOPS = 64;
+/** Before there are threads, or where it is not known which one runs. */
+const NOBODY = '[unknown]';
 
 export interface TraceSpan {
   /** Instruction counts, both inclusive. */
@@ -54,7 +56,7 @@ export class CallTracer implements FlowSink {
 
   private readonly places: GuestPlaces;
   private readonly span: TraceSpan;
-  private readonly functions: Functions;
+  readonly names: PlaceTable;
   private readonly decoder: BlockDecoder;
   private readonly stacks: CallStacks;
   private readonly threads = new Map<number, ShadowStack>();
@@ -81,10 +83,10 @@ export class CallTracer implements FlowSink {
     this.places = places;
     this.span = span;
     this.decoder = decoder;
-    this.functions = new Functions(places);
+    this.names = new PlaceTable(places);
     this.hasSystem = places.map.system !== undefined;
-    this.tree = new CallTree((address) => this.functions.functionOf(address));
-    this.stacks = new CallStacks(this.tree, this.functions, new ShadowStack(0));
+    this.tree = new CallTree((place) => this.names.functionOfPlace(place));
+    this.stacks = new CallStacks(this.tree, this.names, new ShadowStack(0));
     this.stacks.first = span.addresses.first;
     this.stacks.last = span.addresses.last;
   }
@@ -104,7 +106,7 @@ export class CallTracer implements FlowSink {
   /** The machine whose flow comes: before the first instruction. */
   open(cpu: GuestCpu): void {
     this.cpu = cpu;
-    this.code = new CodeTable(cpu.memory, this.decoder, this.functions);
+    this.code = new CodeTable(cpu.memory, this.decoder, this.names);
     this.setSpace(cpu.cr3);
   }
 
@@ -140,8 +142,8 @@ export class CallTracer implements FlowSink {
     const count = this.take();
     this.moment++;
     this.page = -1;
-    this.functions.now = this.now;
-    if (this.moment % NAMELESS_LOOPS === 0) this.functions.moment++;
+    this.names.now = this.now;
+    if (this.moment % NAMELESS_LOOPS === 0) this.names.moment++;
     this.follow(this.words, count);
   }
 
@@ -168,7 +170,7 @@ export class CallTracer implements FlowSink {
       }
       const instructions = info & INSTRUCTIONS_MASK;
       stacks.counting = now >= from && now <= to;
-      const node = stacks.enter(value, now);
+      const node = stacks.enter(value);
       this.node = node;
       this.now = now + instructions;
       this.blocks++;
@@ -208,9 +210,9 @@ export class CallTracer implements FlowSink {
   /** Compares a block's code with what is there now, or decodes it. */
   private look(slot: number, place: number, address: number, count: number, next: number): number {
     const code = this.code!;
-    const { cr3, moment, functions } = this;
+    const { cr3, moment, names } = this;
     if (slot >= 0 && code.compare(slot, address, cr3, moment)) return slot;
-    functions.now = this.now;
+    names.now = this.now;
     const bits = this.cpu!.physical.linear.getUint8(At.is32) === 0 ? 16 : 32;
     return code.learn(slot, place, address, count, cr3, moment, next, bits);
   }
@@ -222,7 +224,7 @@ export class CallTracer implements FlowSink {
         if (this.now >= this.until) this.schedule();
         const isReal = (this.cpu!.cr0 & 1) === 0;
         stacks.counting = this.now >= this.span.from && this.now <= this.span.to;
-        stacks.interrupt(isReal ? value | REAL_MODE : value, this.now);
+        stacks.interrupt(isReal ? value | REAL_MODE : value);
         return;
       }
       case FlowKind.sysenter:
@@ -250,33 +252,38 @@ export class CallTracer implements FlowSink {
   }
 
   private setSpace(cr3: number): void {
-    this.cr3 = this.stacks.cr3 = this.functions.cr3 = cr3;
+    this.cr3 = this.stacks.cr3 = cr3;
+    this.names.enter(this.names.process, cr3);
     this.page = -1;
     if (!this.hasSystem) this.until = -1;
   }
 
   /** Finds out who runs now. */
   private schedule(): void {
-    const { places, functions, now } = this;
+    const { places, names, now } = this;
     if (!this.hasSystem) {
       this.until = Number.POSITIVE_INFINITY;
-      this.stacks.switchTo(this.stackOf(this.cr3, this.cr3, undefined));
+      this.stacks.switchTo(this.stackOf(this.cr3, undefined));
       return;
     }
     const thread = places.threadAt(now);
     this.until = places.until;
-    functions.process = thread && places.process(thread.process);
-    this.stacks.switchTo(this.stackOf(thread?.key ?? 0, thread?.process ?? 0, thread));
+    names.now = now;
+    names.enter(thread && places.process(thread.process), this.cr3);
+    this.stacks.switchTo(this.stackOf(thread?.key ?? 0, thread));
   }
 
-  private stackOf(key: number, root: number, thread: MappedThread | undefined): ShadowStack {
+  private stackOf(key: number, thread: MappedThread | undefined): ShadowStack {
     const known = this.threads.get(key);
     if (known !== undefined) return known;
     if (this.threads.size >= MOST_STACKS && !this.hasSystem) {
       this.shared = true;
       return this.threads.values().next().value!;
     }
-    const node = this.tree.child(-1, NodeKind.root, root, this.now);
+    const program = this.hasSystem
+      ? (this.names.process?.name ?? NOBODY)
+      : `cr3 0x${key.toString(16).padStart(8, '0')}`;
+    const node = this.tree.child(-1, NodeKind.root, this.names.number(program));
     const wanted = !this.hasSystem || this.span.isWanted(thread);
     const stack = new ShadowStack(node, wanted);
     this.threads.set(key, stack);

@@ -5,11 +5,11 @@
 
 /** What a node stands for: what its `subject` is. */
 export const NodeKind = {
-  /** A process's key; without a known system, a CR3. */
+  /** A program. A number of a name, as that of the next ones. */
   root: 0,
-  /** The address of a function, or the one that was called. */
+  /** A function, or the place that was called. */
   function: 1,
-  /** A function that was running when it was first seen: any address in it. Nobody knows who called it. */
+  /** A function that was running when it was first seen: nobody knows who called it. */
   running: 2,
   /** An interrupt or exception: the vector, and {@link SOFTWARE} and {@link REAL_MODE}. */
   interrupt: 3,
@@ -38,28 +38,26 @@ export class CallTree {
   parents: Int32Array = new Int32Array(FIRST_NODES);
   kinds: Uint8Array = new Uint8Array(FIRST_NODES);
   subjects: Uint32Array = new Uint32Array(FIRST_NODES);
-  /** Where its function begins, as far as known: else its subject. */
+  /** The number of its function; of others, the subject. */
   functions: Uint32Array = new Uint32Array(FIRST_NODES);
   /** Times that it was entered in the span. */
   calls: Float64Array = new Float64Array(FIRST_NODES);
   /** Instructions executed in it, in the span. */
   own: Float64Array = new Float64Array(FIRST_NODES);
-  /** Instruction count when it was made: what names its address had then. */
-  since: Float64Array = new Float64Array(FIRST_NODES);
 
   /** Node plus 1 by a hash of parent, kind and subject. */
   private table = new Uint32Array(2 * FIRST_NODES);
   private readonly most: number;
-  private readonly functionOf: (address: number) => number;
+  private readonly functionOf: (place: number) => number;
 
-  /** @param functionOf where the function of an address begins, -1 if that is not known */
-  constructor(functionOf: (address: number) => number, most = MOST_NODES) {
+  /** @param functionOf the function of a place: another number, or the same */
+  constructor(functionOf: (place: number) => number, most = MOST_NODES) {
     this.functionOf = functionOf;
     this.most = most;
   }
 
   /** A node's child; it is made if there is none. @param parent -1 for roots */
-  child(parent: number, kind: NodeKind, subject: number, now: number): number {
+  child(parent: number, kind: NodeKind, subject: number): number {
     const { table, parents, kinds, subjects } = this;
     const mask = table.length - 1;
     let slot = hashOf(parent, kind, subject) & mask;
@@ -68,16 +66,16 @@ export class CallTree {
       if (parents[node] === parent && subjects[node] === subject && kinds[node] === kind) return node;
       slot = (slot + 1) & mask;
     }
-    return this.make(parent, kind, subject, now, slot);
+    return this.make(parent, kind, subject, slot);
   }
 
-  private make(parent: number, kind: NodeKind, subject: number, now: number, slot: number): number {
+  private make(parent: number, kind: NodeKind, subject: number, slot: number): number {
     // Each node may have one of these, so that what is behind it has its place.
     if (this.count >= this.most && parent >= 0) {
       this.full = true;
       if (kind !== NodeKind.more) {
         if (this.kinds[parent] === NodeKind.more) return parent;
-        return this.child(parent, NodeKind.more, 0, now);
+        return this.child(parent, NodeKind.more, 0);
       }
       if (this.count >= 2 * this.most) return parent;
     }
@@ -87,9 +85,7 @@ export class CallTree {
     this.kinds[node] = kind;
     this.subjects[node] = subject;
     const isPlace = kind === NodeKind.function || kind === NodeKind.running;
-    const start = isPlace ? this.functionOf(subject) : -1;
-    this.functions[node] = start >= 0 ? start : subject;
-    this.since[node] = now;
+    this.functions[node] = isPlace ? this.functionOf(subject) : subject;
     if (2 * this.count > this.table.length) this.rehash();
     else this.table[slot] = node + 1;
     return node;
@@ -107,7 +103,6 @@ export class CallTree {
     this.functions = larger(this.functions, new Uint32Array(size));
     this.calls = larger(this.calls, new Float64Array(size));
     this.own = larger(this.own, new Float64Array(size));
-    this.since = larger(this.since, new Float64Array(size));
   }
 
   private rehash(): void {

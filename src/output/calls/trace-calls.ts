@@ -9,6 +9,7 @@ import { GuestPlaces } from '../map/places.ts';
 import { BlockDecoder } from './block-end.ts';
 import { type CallDoubts, CallTracer } from './call-tracer.ts';
 import type { CallTree } from './call-tree.ts';
+import type { PlaceTable } from './place-table.ts';
 
 /** Milliseconds of replaying between two looks at the rest of the process. */
 const SLICE_MS = 50;
@@ -25,6 +26,8 @@ export interface CallOptions extends Pick<ReplayOptions, 'onProgress' | 'signal'
 
 export interface TracedCalls {
   readonly tree: CallTree;
+  /** Of the tree's nodes. */
+  readonly names: PlaceTable;
   readonly places: GuestPlaces;
   /** Instructions in the tree: those of the span, of who is wanted. */
   readonly instructions: number;
@@ -74,6 +77,7 @@ export async function traceCalls(path: string, map: GuestMap, options: CallOptio
     const end = Math.min(replayer.instruction, to + 1);
     return {
       tree: tracer.tree,
+      names: tracer.names,
       places,
       instructions: tracer.attributed,
       executed: Math.max(0, end - from),

@@ -7,7 +7,7 @@
 export interface MappedModule {
   readonly name: string;
   readonly path: string | undefined;
-  /** Guest virtual address and bytes. */
+  /** Guest virtual address and bytes: the most that were seen of it. */
   readonly base: number;
   readonly size: number;
   /** Seen from here … */

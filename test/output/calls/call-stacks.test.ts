@@ -40,22 +40,23 @@ test('calls, returns, tail calls, longjmp, exceptions, interrupts, signals, swit
     t.true((all[kind] ?? 0) > 20, kind);
 });
 
-const nobody = { functionOf: () => -1, moduleOf: () => 0 };
+const nobody = { functionOf: () => -1, placeOf: (address: number) => address, runningIn: () => 0 };
+const same = (place: number): number => place;
 
 test('endless recursion, random returns, any events: bounded, and every node has its place', (t) => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(16), fc.nat(1 << 20)), { maxLength: 3000, size: 'max' }),
       (steps) => {
-        const tree = new CallTree(nobody.functionOf, 200);
-        const stack = new ShadowStack(tree.child(-1, NodeKind.root, 0, 0), true, 64);
+        const tree = new CallTree(same, 200);
+        const stack = new ShadowStack(tree.child(-1, NodeKind.root, 0), true, 64);
         const stacks = new CallStacks(tree, nobody, stack);
-        for (const [i, [what, address]] of steps.entries()) {
-          if (what === 14) stacks.interrupt(address & 0xff, i);
+        for (const [what, address] of steps) {
+          if (what === 14) stacks.interrupt(address & 0xff);
           else if (what === 15) stacks.sysenter();
           else if (what === 16) stacks.leaving();
           else {
-            const node = stacks.enter(address, i);
+            const node = stacks.enter(address);
             stacks.leave(what, address, address + 5, (address * 7) & 0xfffff);
             if (!(node > 0 && node < tree.count)) return false;
           }
@@ -68,17 +69,17 @@ test('endless recursion, random returns, any events: bounded, and every node has
 });
 
 test('a recursion that is too deep begins anew, and returns find their way', (t) => {
-  const tree = new CallTree(nobody.functionOf);
-  const stack = new ShadowStack(tree.child(-1, NodeKind.root, 0, 0), true, 100);
+  const tree = new CallTree(same);
+  const stack = new ShadowStack(tree.child(-1, NodeKind.root, 0), true, 100);
   const stacks = new CallStacks(tree, nobody, stack);
   for (let i = 0; i < 1000; i++) {
-    stacks.enter(0x1000, i);
+    stacks.enter(0x1000);
     stacks.leave(BlockEnd.call, 0x1000, 0x1005, 0x1000);
   }
   t.is(stacks.overflows, 9);
   t.true(tree.count <= 220);
   for (let i = 0; i < 1000; i++) {
-    stacks.enter(0x1005, i);
+    stacks.enter(0x1005);
     stacks.leave(BlockEnd.return, 0x1005, 0x1006, 0x1005);
   }
   t.is(stacks.contradicted, 1, 'the last call has not been seen to begin');

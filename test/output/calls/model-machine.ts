@@ -56,19 +56,22 @@ export class ModelMachine {
   readonly made: Record<string, number> = {};
   private readonly threads: Thread[] = [];
   private current: Thread;
-  private now = 0;
 
   constructor(threads: number) {
     const functionOf = (address: number): number => address - (address % FUNCTION);
     this.tree = new CallTree(functionOf);
     for (let i = 0; i < threads; i++) {
-      const root = this.tree.child(-1, NodeKind.root, i, 0);
+      const root = this.tree.child(-1, NodeKind.root, i);
       const start = (1 + i) * FUNCTION + 0x100;
       const stack = new ShadowStack(root);
       this.threads.push({ stack, frames: [], next: undefined, start, at: 0, forced: undefined });
     }
     this.current = this.threads[0]!;
-    this.stacks = new CallStacks(this.tree, { functionOf, moduleOf: () => 0 }, this.current.stack);
+    this.stacks = new CallStacks(
+      this.tree,
+      { functionOf, placeOf: (address) => address, runningIn: functionOf },
+      this.current.stack,
+    );
   }
 
   /** Executes a block, and ends it in some way. @returns what the shadow stack says, and what is so */
@@ -77,7 +80,7 @@ export class ModelMachine {
     let start = thread.start;
     if (thread.next === undefined) thread.frames.push({ what: functionStart(start) });
     else start = thread.next.go(thread);
-    const node = this.stacks.enter(start, this.now++);
+    const node = this.stacks.enter(start);
     thread.at = start;
     const found = this.pathOf(node);
     const expected = thread.frames.map(({ what: name }) => String(name)).join(' ');
@@ -306,7 +309,7 @@ export class ModelMachine {
     const handler = HANDLER + (events + 1) * LEVEL;
     const { next } = thread;
     thread.frames.push({ what: `i${vector}`, ...(next && { saved: next }) });
-    this.stacks.interrupt(vector, this.now);
+    this.stacks.interrupt(vector);
     thread.next = {
       go: ({ frames }) => {
         frames.push({ what: handler });

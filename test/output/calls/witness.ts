@@ -56,19 +56,27 @@ export async function hookedEntries(
 }
 
 /** The same from a tree of calls, for the same addresses. */
-export function tracedEntries({ tree, places }: TracedCalls, addresses: readonly number[]): Tally {
-  const wanted = new Set(addresses);
+export function tracedEntries({ tree, names, places }: TracedCalls, addresses: readonly number[]): Tally {
+  const wanted = new Set(addresses.map((address) => nameOf(places, address)));
+  /** `module!name`, or `module!name+0x12`: the function's name in the kernel. */
+  const kernel = places.map.kernelModules.map(({ name }) => `${name}!`);
+  const functionName = (place: number): string => {
+    const name = names.nameOf(names.functionOfPlace(place));
+    const module = kernel.find((prefix) => name.startsWith(prefix));
+    return module === undefined ? '?' : name.slice(module.length);
+  };
   const tally: Tally = new Map();
   for (let node = 0; node < tree.count; node++) {
-    const subject = tree.subjects[node]!;
+    const place = tree.subjects[node]!;
     const times = tree.calls[node]!;
-    if (tree.kinds[node] !== NodeKind.function || times === 0 || !wanted.has(subject)) continue;
-    const callee = nameOf(places, subject);
+    if (tree.kinds[node] !== NodeKind.function || times === 0) continue;
+    const callee = functionName(place);
+    if (names.functionOfPlace(place) !== place || !wanted.has(callee)) continue;
     add(tally, callee, times);
     const parent = tree.parents[node]!;
     const kind = tree.kinds[parent];
     if (kind !== NodeKind.function && kind !== NodeKind.running) continue;
-    add(tally, `${nameOf(places, tree.functions[parent]!)} < ${callee}`, times);
+    add(tally, `${functionName(tree.subjects[parent]!)} < ${callee}`, times);
   }
   return tally;
 }
