@@ -7,6 +7,7 @@ import { callsCommand } from './calls.ts';
 import { checkCommand } from './check.ts';
 import { coverageCommand } from './coverage.ts';
 import { demoCommand } from './demo.ts';
+import { diffCommand } from './diff.ts';
 import { dumpCommand } from './dump.ts';
 import { reportError, usageError } from './errors.ts';
 import { findCommand } from './find.ts';
@@ -32,6 +33,7 @@ const commands: CommandModule<object, any>[] = [
   callsCommand,
   truthCommand,
   checkCommand,
+  diffCommand,
   guestCommand,
   demoCommand,
 ];

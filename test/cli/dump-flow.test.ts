@@ -245,7 +245,17 @@ test('a trace without the log is refused, and told how to get one', async (t) =>
 
 /** Visits all records of a log, in order. FORMAT.md, "Control flow (FLOW)", says what kinds and counts are. */
 function follow(path: string, visit: (told: Told) => void): void {
-  const names = ['block', 'block', 'interrupt', 'iret', 'sysenter', 'sysexit', 'cr3', 'adjustment'];
+  const names = [
+    'block',
+    'block',
+    'interrupt',
+    'iret',
+    'sysenter',
+    'sysexit',
+    'cr3',
+    'adjustment',
+    'location',
+  ];
   const trace = TraceFile.open(path);
   for (const chunk of trace.flow()) {
     let { instruction, asid } = chunk;
@@ -260,6 +270,7 @@ function follow(path: string, visit: (told: Told) => void): void {
       else if (kind === 'interrupt') visit({ ...told, vector: value & 0xff, software: value > 0xff });
       else if (kind === 'cr3') visit({ ...told, value });
       else if (kind === 'adjustment') visit({ ...told, instructions });
+      else if (kind === 'location') visit({ ...told, address: value });
       else visit(told);
       instruction += instructions;
       if (kind === 'cr3') asid = value;
