@@ -35,6 +35,7 @@ module.exports = {
     fence('v86', 'node_modules/v86/', '^src/(engine|record)/'),
     fence('msgpackr', 'node_modules/msgpackr/', '^src/(trace/|output/map/map-cache\\.ts$)'),
     fence('lz4', 'node_modules/(lz4|lz4-napi|@antoniomuso)/', '^src/trace/'),
+    fence('iced-x86', 'node_modules/iced-x86/', '^src/output/calls/'),
     fence('yargs', 'node_modules/(yargs|@types/yargs)/', '^src/cli/'),
     fence('fs', '^(node:)?fs(/promises)?$', '^src/(trace|machine|output|cli)/'),
   ],

@@ -109,13 +109,15 @@ function wrapInterpreter(module: WasmModule, { area, mine, next, ended }: Global
         },
       );
     });
-    // Jcc; LOOP, JCXZ, and CALL, JMP; CALL and JMP far; RET, near and far, INT, IRET.
+    // Jcc; LOOP, JCXZ, and CALL, JMP; CALL and JMP far; RET, near and far, INT, IRET; CALL and JMP by pointers, whose
+    // opcode is also that of INC, DEC and PUSH.
     among(code, opcode, 0x70, 16);
     among(code, opcode, 0xe0, 4).or();
     among(code, opcode, 0xe8, 4).or();
     among(code, opcode, 0x9a, 1).or();
     among(code, opcode, 0xc2, 2).or();
     among(code, opcode, 0xca, 6).or();
+    among(code, opcode, 0xff, 1).or();
     code.when((branch) => end(branch));
     code.localGet(opcode).call(original);
     code.localGet(outer).when((first) => {
