@@ -1,5 +1,5 @@
 /** What `rebek calls` prints for people. */
-import type { CallNode, CallProfile } from '../output/calls/call-profile.ts';
+import type { CallNode, CallProfile, TreeCut } from '../output/calls/call-profile.ts';
 import type { CallDoubts } from '../output/calls/call-tracer.ts';
 import type { TracedCalls } from '../output/calls/trace-calls.ts';
 import { printable } from '../record/script-text.ts';
@@ -7,13 +7,6 @@ import { formatExact, plural } from './format.ts';
 
 const COUNT_WIDTH = 15;
 const CALLS_WIDTH = 11;
-
-export interface TreeCut {
-  /** Levels below a process. */
-  readonly depth: number;
-  /** Percent of all instructions: what has less is left out. */
-  readonly min: number;
-}
 
 /** The tree, a line for each function in each place that it was called from. */
 export function* treeLines({ roots, instructions }: CallProfile, cut: TreeCut): Generator<string> {
@@ -31,7 +24,7 @@ function* branch(
   for (const { name, calls, own, total, children } of nodes) {
     const percent = instructions === 0 ? 0 : (100 * total) / instructions;
     // Sorted: the others have less.
-    if (percent < cut.min) return;
+    if (percent < (cut.min ?? 0)) return;
     const columns = [
       formatExact(total).padStart(COUNT_WIDTH),
       percent.toFixed(1).padStart(6),
@@ -39,7 +32,7 @@ function* branch(
       (calls === 0 ? '' : formatExact(calls)).padStart(CALLS_WIDTH),
     ];
     yield `${columns.join(' ')}  ${'  '.repeat(level)}${printable(name)}`;
-    if (level < cut.depth) yield* branch(children, level + 1, instructions, cut);
+    if (level < (cut.depth ?? level + 1)) yield* branch(children, level + 1, instructions, cut);
   }
 }
 

@@ -2,14 +2,14 @@
 import type { CommandModule } from 'yargs';
 import { ExitCode, RebekError } from '../base/errors.ts';
 import { matches } from '../guest/pattern.ts';
-import { type CallProfile, foldedStacks, profileOf } from '../output/calls/call-profile.ts';
+import { type CallProfile, foldedStacks, profileOf, type TreeCut } from '../output/calls/call-profile.ts';
 import { type CallOptions, type TracedCalls, traceCalls } from '../output/calls/trace-calls.ts';
 import type { GuestMap, MappedProcess, MappedThread } from '../output/map/guest-map.ts';
 import { guestMap } from '../output/map/make-map.ts';
 import { GuestPlaces } from '../output/map/places.ts';
 import { describeTrace } from '../trace/info.ts';
 import { allowIncompleteOption, count, jsonOption, profileOption, text, valueOption } from './arguments.ts';
-import { notes, type TreeCut, treeLines } from './calls-format.ts';
+import { notes, treeLines } from './calls-format.ts';
 import { usageError, warn } from './errors.ts';
 import { plural } from './format.ts';
 import { output } from './output.ts';
@@ -70,16 +70,23 @@ export const callsCommand: CommandModule<object, Arguments> = {
       )
       .option('kernel', { type: 'boolean', default: false, describe: 'count only what the kernel executes' })
       .option('user', { type: 'boolean', default: false, describe: 'count only what programs execute' })
-      .option('depth', valueOption(`so many levels below a process, ${DEPTH} if not given`, count('depth')))
+      .option(
+        'depth',
+        valueOption(
+          `so many levels below a process; ${DEPTH} if not given, all with --folded and --json`,
+          count('depth'),
+        ),
+      )
       .option(
         'min',
         valueOption(
-          `leave out what has less percent of all, ${MIN_PERCENT} if not given; 0: nothing`,
+          `leave out what has less percent of all: ${MIN_PERCENT} if not given, 0 with --folded and --json; in folded stacks it then counts ` +
+            'for its caller',
           percent,
         ),
       )
       .option('profile', profileOption)
-      .option('json', { ...jsonOption, describe: 'the tree as JSON; whole, without --depth and --min' })
+      .option('json', { ...jsonOption, describe: 'the tree as JSON' })
       .option('allow-incomplete', allowIncompleteOption)
       .example('$0 calls night.rebek --min 5', 'where the time went')
       .example(
@@ -90,7 +97,7 @@ export const callsCommand: CommandModule<object, Arguments> = {
         '$0 calls night.rebek --symbol sys_execve --depth 6',
         'what the kernel does to start a program',
       )
-      .example('$0 calls night.rebek --folded > night.folded', 'then drop it on speedscope.app')
+      .example('$0 calls night.rebek --folded --min 0.01 > night.folded', 'then drop it on speedscope.app')
       .epilogue(
         'A jump to where another function begins counts as a call by the caller of the function that jumps. Processes with the ' +
           'same name are put together. “own” and “total” are instructions.',
@@ -132,7 +139,7 @@ async function calls(args: Arguments): Promise<ExitCode> {
     process.removeListener('SIGINT', stop);
   }
   const result = profileOf(traced, symbol);
-  if (folded) await write(foldedStacks(result));
+  if (folded) await write(foldedStacks(result, args));
   else if (json) await output.json(toJson(args, traced, result));
   else await writeTree(args, traced, result);
   if (folded) for (const note of notes(traced)) warn(note);
@@ -140,11 +147,9 @@ async function calls(args: Arguments): Promise<ExitCode> {
   return tellIncomplete(file, incomplete, args['allow-incomplete']);
 }
 
-function checkUsage({ folded, json, kernel, user, depth, min }: Arguments): void {
+function checkUsage({ folded, json, kernel, user }: Arguments): void {
   if (folded && json) throw usageError('--folded and --json exclude each other');
   if (kernel && user) throw usageError('--kernel and --user exclude each other');
-  if (folded && (depth !== undefined || min !== undefined))
-    throw usageError('--depth and --min do not go with --folded');
 }
 
 /** @throws RebekError ERR_CALLS_PROCESS, ERR_CALLS_THREAD, ERR_CALLS_SYMBOL: there is none; ERR_CALLS_SYSTEM: nobody is known */

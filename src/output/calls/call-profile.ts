@@ -97,11 +97,21 @@ function meant({ tree, names, places }: TracedCalls, pattern: string): (node: nu
   };
 }
 
+/** What is left out of a tree. */
+export interface TreeCut {
+  /** Levels below a process; without it, all. */
+  readonly depth?: number | undefined;
+  /** Percent of all instructions: what has less is left out. */
+  readonly min?: number | undefined;
+}
+
 /**
  * Folded stacks, as flame graphs take them: `cmd.exe;ntdll.dll!NtReadFile;[syscall] 123` for whatever executed instructions.
- * They add up to those of the profile.
+ * They add up to those of the profile: what is left out counts for its caller.
  */
-export function* foldedStacks({ roots }: CallProfile): Generator<string> {
+export function* foldedStacks({ roots, instructions }: CallProfile, cut: TreeCut = {}): Generator<string> {
+  const { depth = Number.POSITIVE_INFINITY, min = 0 } = cut;
+  const least = (min / 100) * instructions;
   const path: string[] = [];
   const open: { readonly children: readonly CallNode[]; next: number }[] = [{ children: roots, next: 0 }];
   for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
@@ -112,8 +122,14 @@ export function* foldedStacks({ roots }: CallProfile): Generator<string> {
       continue;
     }
     path.push(plain(node.name));
-    if (node.own !== 0) yield `${path.join(';')} ${node.own}`;
-    open.push({ children: node.children, next: 0 });
+    let weight = node.own;
+    const children: CallNode[] = [];
+    for (const child of node.children) {
+      if (path.length <= depth && child.total >= least) children.push(child);
+      else weight += child.total;
+    }
+    if (weight !== 0) yield `${path.join(';')} ${weight}`;
+    open.push({ children, next: 0 });
   }
 }
 

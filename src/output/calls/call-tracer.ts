@@ -107,6 +107,7 @@ export class CallTracer implements FlowSink {
   open(cpu: GuestCpu): void {
     this.cpu = cpu;
     this.code = new CodeTable(cpu.memory, this.decoder, this.names);
+    this.names.memory = cpu.memory;
     this.setSpace(cpu.cr3);
   }
 

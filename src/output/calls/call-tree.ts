@@ -26,12 +26,12 @@ export const SOFTWARE = 0x100;
 export const REAL_MODE = 0x200;
 
 const FIRST_NODES = 1 << 12;
-const MOST_NODES = 1 << 21;
+const MOST_NODES = 1 << 20;
 
 export class CallTree {
   /** Nodes that there are. */
   count = 0;
-  /** Calls and instructions of functions that there was no room for. */
+  /** There was no room for all of them. */
   full = false;
 
   /** By node. */

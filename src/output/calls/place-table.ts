@@ -2,6 +2,7 @@
  * The functions that addresses are in, from the guest map, for whoever asks often; and a number for each name. Processes that
  * have the same program at other addresses have the same numbers.
  */
+import type { VirtualMemory } from '../../guest/memory.ts';
 import type { MappedProcess } from '../map/guest-map.ts';
 import type { GuestPlaces } from '../map/places.ts';
 import type { FunctionNames } from './call-stacks.ts';
@@ -12,6 +13,9 @@ const SLOTS = 1 << 15;
 /** Names; whatever comes then has none. */
 const MOST_NAMES = 1 << 20;
 const NOWHERE = '?';
+/** The image that Linux puts into every program, at another address each time (arch/x86/entry/vdso, SONAME). */
+const VDSO = 'linux-gate.so.1';
+const PAGE = 4096;
 
 export class PlaceTable implements FunctionsOfCode, FunctionNames {
   /** When addresses are asked about. */
@@ -19,8 +23,12 @@ export class PlaceTable implements FunctionsOfCode, FunctionNames {
   /** Changes now and then: what an address is called may be something else later. */
   moment = 0;
 
+  /** The guest's memory. */
+  memory: VirtualMemory | undefined;
+
   /** Whose they are. A process exchanges its program and then has another CR3, which others had before it. */
   private owner: MappedProcess | undefined;
+  private cr3 = 0;
   private space = 0;
 
   readonly guest: GuestPlaces;
@@ -48,6 +56,7 @@ export class PlaceTable implements FunctionsOfCode, FunctionNames {
   /** Whose addresses are asked about from here on. */
   enter(owner: MappedProcess | undefined, cr3: number): void {
     this.owner = owner;
+    this.cr3 = cr3;
     this.space = cr3 * 2 ** 21 + ((owner?.key ?? 0) % 2 ** 21);
   }
 
@@ -97,6 +106,18 @@ export class PlaceTable implements FunctionsOfCode, FunctionNames {
     return found !== undefined && found.offset === 0 && !/\.cold(\.\d+)?$/.test(found.name);
   }
 
+  /** Of an address that is in no module. */
+  private bareName(address: number): string {
+    const { guest, cr3, memory } = this;
+    if (address < this.kernelStart && memory !== undefined && guest.map.system?.startsWith('Linux')) {
+      const base = address - (address % PAGE);
+      const page = memory.in(cr3).bytes(base, PAGE);
+      if (Buffer.from(page.buffer, page.byteOffset, page.length).includes(`\0${VDSO}\0`, 0, 'latin1'))
+        return `${VDSO}+${hex(address - base)}`;
+    }
+    return `0x${address.toString(16).padStart(8, '0')}`;
+  }
+
   /** The kernel was where it is before it was found there. */
   private since(address: number): number {
     return address >= this.kernelStart ? Math.max(this.now, this.kernelFrom) : this.now;
@@ -115,11 +136,9 @@ export class PlaceTable implements FunctionsOfCode, FunctionNames {
     const found = module && guest.symbolIn(module, address - module.base);
     if (module === undefined || found === undefined) {
       this.starts[slot] = -1;
-      this.places[slot] = this.number(
-        module === undefined
-          ? `0x${address.toString(16).padStart(8, '0')}`
-          : `${module.name}+${hex(address - module.base)}`,
-      );
+      const name =
+        module === undefined ? this.bareName(address) : `${module.name}+${hex(address - module.base)}`;
+      this.places[slot] = this.number(name);
       return slot;
     }
     const { offset } = found;

@@ -46,7 +46,7 @@ interface Thread {
   forced: ((thread: Thread, start: number) => void) | undefined;
 }
 
-/** One decision: what, and two numbers to choose with. */
+/** What to do, and two numbers to choose with. */
 export type Step = readonly [what: number, a: number, b: number];
 
 export class ModelMachine {
@@ -108,7 +108,6 @@ export class ModelMachine {
     this.made[kind] = (this.made[kind] ?? 0) + 1;
   }
 
-  /** Tells how the block ends, and what comes then. */
   private close(
     thread: Thread,
     end: BlockEnd,
@@ -163,7 +162,6 @@ export class ModelMachine {
         this.return(thread, start, event, b);
         break;
       case 6:
-        // From a frame that knows where it returns to, or that nobody called: the caller stays.
         if (callee === own) this.close(thread, BlockEnd.next, start, start, go(behind));
         else {
           this.say('tail');
@@ -223,7 +221,6 @@ export class ModelMachine {
         this.close(thread, BlockEnd.next, start, start, () => start + BLOCK);
         return;
       }
-      // To a caller from before the model began.
       const caller = FUNCTION * (1 + (b % PROGRAM)) + 0x200;
       this.say('unknown caller');
       this.close(
@@ -239,10 +236,8 @@ export class ModelMachine {
       );
       return;
     }
-    // Now and then over others, as an exception does.
     const chosen = b % 4 === 0 ? callable[b % callable.length]! : callable.at(-1)!;
     const address = frames[chosen]!.returns!;
-    // A signal's handler lies in between: it has no return address.
     const frame = callable.findLast((i) => frames[i]!.returns === address)!;
     this.say(frame === callable.at(-1) ? 'return' : 'unwinding');
     this.close(
@@ -278,7 +273,6 @@ export class ModelMachine {
     );
   }
 
-  /** `call 1f; … 1: mov [esp], target; ret` */
   private retpoline(thread: Thread, start: number, own: number, callee: number): void {
     const inner = own + 0xf00;
     if (callee === own) {
@@ -304,7 +298,6 @@ export class ModelMachine {
     });
   }
 
-  /** In place of the next block. */
   private interrupt(thread: Thread, vector: number, events: number): void {
     const handler = HANDLER + (events + 1) * LEVEL;
     const { next } = thread;
@@ -376,7 +369,7 @@ export class ModelMachine {
     const isOutermost = !below.some(({ what }) => typeof what === 'string');
     const diverted = below.findLastIndex(({ saved: kept }) => kept !== undefined);
     const isCall = saved.certain && frames[event]!.what === 's';
-    // From the handler itself: what is near to a system call would be a return from that.
+    // What is near to a system call would be a return from that.
     const isHandler = diverted === event - 1 && Number(below[diverted]?.what) > PROGRAM * FUNCTION;
     if (isOutermost && isCall && isHandler && b % 2 === 0) {
       this.say('end of a signal');
