@@ -42,7 +42,6 @@ const NOBODY = 65534;
 export async function qemuPath(qemu: string, program: Program, folder: string): Promise<QemuPath> {
   const at = (name: string): string => join(folder, `${program.name}.${name}`);
   await copyFile(qemu, at('qemu'));
-  await (await open(at('program'), 'w')).close();
   const files = {
     program: program.file,
     stdin: program.stdin,
