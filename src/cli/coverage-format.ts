@@ -1,5 +1,6 @@
 /** Coverage as text and as JSON. */
 
+import { hex32 } from '../base/hex.ts';
 import type { CoveredModule, CoveredProcess } from '../output/coverage/coverage.ts';
 import type { DiffedModule } from '../output/coverage/diff.ts';
 import { type CoveredFunction, coveredFunctions } from '../output/coverage/functions.ts';
@@ -36,11 +37,9 @@ export function sums(modules: readonly CoveredModule[]): Sums {
   return all;
 }
 
-const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
-
 /** `122 sh`, with the command line; or `CR3 0x00123000` of what ran while nobody is known. */
 export function whoOf({ process, asid }: CoveredProcess): string {
-  if (process === undefined) return `CR3 ${hex(asid ?? 0)} (who ran is not known)`;
+  if (process === undefined) return `CR3 ${hex32(asid ?? 0)} (who ran is not known)`;
   const line = process.commandLine;
   const name = `${process.pid} ${commandName(process)}`;
   return visible(line === undefined || line === commandName(process) ? name : `${name}: ${line}`);

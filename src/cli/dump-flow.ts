@@ -1,4 +1,5 @@
 /** `rebek dump FILE --stream flow`: the control-flow log, a record a line. */
+import { hex32 } from '../base/hex.ts';
 import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../engine/flow/area.ts';
 import { ADJUSTMENT } from '../trace/flow.ts';
 import {
@@ -68,7 +69,7 @@ function line(event: FlowEvent, named: FlowNames | undefined, json: boolean): st
 
 /** `      1,234,567  0x00123000  block at 0x80401000 of 3 instructions, compiled` */
 function format({ instruction, asid, value, info }: FlowEvent): string {
-  const space = `0x${asid.toString(16).padStart(8, '0')}`;
+  const space = hex32(asid);
   return `${formatExact(instruction).padStart(INSTRUCTION_WIDTH)}  ${space}  ${describeFlow(value, info)}`;
 }
 

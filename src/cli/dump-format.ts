@@ -1,4 +1,5 @@
 /** Events of a trace as lines of text. What the guest printed is escaped: it could otherwise command the terminal. */
+import { hex32 } from '../base/hex.ts';
 import { decodeBytes, visible } from '../record/script-text.ts';
 import type { DumpedEvent, InputEvent, SideStream, StreamEvent } from '../trace/dump.ts';
 import { formatExact } from './format.ts';
@@ -32,7 +33,7 @@ export function formatInput(event: InputEvent, places: boolean): string {
   const quiet = event.quiet === 0 ? '' : `   (after ${event.quiet} output${event.quiet === 1 ? '' : 's'})`;
   const indent = '  '.repeat(event.depth);
   const place =
-    event.eip === undefined ? ''.padEnd(PLACE_WIDTH) : `${address(event.eip)} ${address(event.asid ?? 0)}  `;
+    event.eip === undefined ? ''.padEnd(PLACE_WIDTH) : `${hex32(event.eip)} ${hex32(event.asid ?? 0)}  `;
   return `${at(event.instruction)}  ${String(event.sequence).padStart(9)}  ${places ? place : ''}${indent}${event.op}${args}${result}${data}${quiet}`;
 }
 
@@ -87,8 +88,6 @@ function belongs(event: StreamEvent, open: Line): boolean {
 }
 
 const at = (instruction: number): string => formatExact(instruction).padStart(INSTRUCTION_WIDTH);
-
-const address = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
 
 /** Small numbers and times as they are, others in hexadecimal. */
 const number = (value: number): string =>

@@ -1,4 +1,5 @@
 /** Matches as lines of text, and as JSON. What they hold is escaped: it could otherwise command the terminal. */
+import { hex32 } from '../base/hex.ts';
 import type { Match, TimedMatch } from '../output/find/find.ts';
 import { decodeBytes, printable } from '../record/script-text.ts';
 import { formatExact } from './format.ts';
@@ -16,17 +17,15 @@ export function channelName({ source, address = 0 }: Match): string {
     case 'port':
       return `port 0x${port.toString(16)}`;
     case 'mmio':
-      return `MMIO ${hex(address)}`;
+      return `MMIO ${hex32(address)}`;
     case 'dma':
-      return `${by === 'write' ? 'write' : 'DMA'} ${hex(address)}`;
+      return `${by === 'write' ? 'write' : 'DMA'} ${hex32(address)}`;
     case 'console':
       return `console ${port} ${direction}`;
     case 'net':
       return port === 0 ? `net ${direction}` : `net ${port} ${direction}`;
   }
 }
-
-const hex = (address: number): string => `0x${address.toString(16).padStart(8, '0')}`;
 
 /** One match as `--json` has it; bytes are hexadecimal. */
 export function matchToJson(match: TimedMatch): object {

@@ -1,4 +1,5 @@
 /** Records of ntlet's ground truth as lines of text. Its texts come from the guest: they are escaped. */
+import { hex32 } from '../base/hex.ts';
 import type { TruthNames } from '../guest/ntlet/truth-names.ts';
 import type { TruthRecord, TruthRecordOf } from '../guest/ntlet/truth-record.ts';
 import { visible } from '../record/script-text.ts';
@@ -44,41 +45,41 @@ function look(record: TruthRecord, text: string): string {
 function describe(record: TruthRecord, names: TruthNames): string {
   switch (record.kind) {
     case 'boot':
-      return `boot: kernel at ${word(record.base)}, ${plural(record.size, 'byte')}; truth version ${record.version}`;
+      return `boot: kernel at ${hex32(record.base)}, ${plural(record.size, 'byte')}; truth version ${record.version}`;
     case 'function': {
       const { shape, function: number, name, address } = record;
       const takes = `${plural(shape.arguments, 'word')}, ${shape.convention}, ${shape.mode}`;
-      return `function ${hex(number)} is ${visible(name)}, at ${word(address)} (${takes})`;
+      return `function ${hex(number)} is ${visible(name)}, at ${hex32(address)} (${takes})`;
     }
     case 'process-start': {
       const { process, processId, name, cr3, parent, object } = record;
       const made = parent === 0 ? '' : `, made by process ${parent}`;
-      return `process ${process} starts: pid ${processId}, ${visible(name)}, CR3 ${word(cr3)}, EPROCESS ${word(object)}${made}`;
+      return `process ${process} starts: pid ${processId}, ${visible(name)}, CR3 ${hex32(cr3)}, EPROCESS ${hex32(object)}${made}`;
     }
     case 'process-end':
-      return `process ${record.process} ends: ${word(record.status)}`;
+      return `process ${record.process} ends: ${hex32(record.status)}`;
     case 'thread-start': {
       const { thread, threadId, process, object, stackTop, teb, start } = record;
-      const places = `ETHREAD ${word(object)}, stack below ${word(stackTop)}, TEB ${word(teb)}, from ${word(start)}`;
+      const places = `ETHREAD ${hex32(object)}, stack below ${hex32(stackTop)}, TEB ${hex32(teb)}, from ${hex32(start)}`;
       return `thread ${thread} starts: tid ${threadId} in process ${process}, ${places}`;
     }
     case 'thread-end':
-      return `thread ${record.thread} ends: ${word(record.status)}`;
+      return `thread ${record.thread} ends: ${hex32(record.status)}`;
     case 'switch':
-      return `switch from t${record.before}, CR3 ${word(record.cr3)}`;
+      return `switch from t${record.before}, CR3 ${hex32(record.cr3)}`;
     case 'enter':
       return describeEnter(record, names);
     case 'leave': {
       const { call, outcome, result } = record;
-      const value = outcome === 'unwound' || outcome === 'noreturn' ? '' : ` = ${word(result)}`;
+      const value = outcome === 'unwound' || outcome === 'noreturn' ? '' : ` = ${hex32(result)}`;
       return `… ${called(names)}${value} ${outcome}   call ${call}`;
     }
     case 'complete': {
       const { call, status, bytes } = record;
-      return `${called(names)} completes: ${word(status)}, ${plural(bytes, 'byte')}   call ${call}`;
+      return `${called(names)} completes: ${hex32(status)}, ${plural(bytes, 'byte')}   call ${call}`;
     }
     case 'again':
-      return `… ${called(names)} = ${word(record.result)} once more   call ${record.call}`;
+      return `… ${called(names)} = ${hex32(record.result)} once more   call ${record.call}`;
     case 'assert':
       return `ASSERT line ${record.line}: ${visible(record.text)}`;
     case 'mark':
@@ -86,7 +87,7 @@ function describe(record: TruthRecord, names: TruthNames): string {
     case 'event':
       return describeEvent(record);
     case 'halt':
-      return record.reason === 0 ? 'halt: shut down' : `halt: stop code ${word(record.reason)}`;
+      return record.reason === 0 ? 'halt: shut down' : `halt: stop code ${hex32(record.reason)}`;
     case 'unknown':
       return `a record of the unknown kind ${record.code}: ${record.words.map(hex).join(' ')}`;
   }
@@ -105,11 +106,11 @@ function describeEnter(record: TruthRecordOf<'enter'>, names: TruthNames): strin
 function describeEvent({ what, values: [a, b] }: TruthRecordOf<'event'>): string {
   switch (what) {
     case 'apc':
-      return `a user APC is delivered: ${word(a)}(${hex(b)})`;
+      return `a user APC is delivered: ${hex32(a)}(${hex(b)})`;
     case 'exception':
-      return `an exception is raised: ${word(a)} at ${word(b)}`;
+      return `an exception is raised: ${hex32(a)} at ${hex32(b)}`;
     case 'kernel-stack':
-      return `the kernel stack is exchanged: below ${word(b)}, before ${word(a)}`;
+      return `the kernel stack is exchanged: below ${hex32(b)}, before ${hex32(a)}`;
     case 'callback':
       return `a user-mode callback begins: number ${a}, argument ${hex(b)}`;
     case 'fiber':
@@ -120,4 +121,3 @@ function describeEvent({ what, values: [a, b] }: TruthRecordOf<'event'>): string
 /** A call whose beginning was before the recording has no name. */
 const called = ({ function: name }: TruthNames): string => (name === undefined ? '?' : visible(name));
 const hex = (value: number): string => `0x${value.toString(16)}`;
-const word = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;

@@ -1,8 +1,7 @@
 /** A record of the control-flow log in words. */
+import { hex32 } from '../base/hex.ts';
 import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../engine/flow/area.ts';
 import { ADJUSTMENT } from './flow.ts';
-
-const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
 
 /** `block at 0x80401000 of 3 instructions, compiled`, `interrupt 0x0e`, `IRET`, `CR3 = 0x00123000`. */
 export function describeFlow(value: number, info: number): string {
@@ -11,7 +10,7 @@ export function describeFlow(value: number, info: number): string {
     case FlowKind.block:
     case FlowKind.interpreted: {
       const how = kind === FlowKind.block ? 'compiled' : 'interpreted';
-      return `block at ${hex(value)} of ${counted(info & INSTRUCTIONS_MASK)}, ${how}`;
+      return `block at ${hex32(value)} of ${counted(info & INSTRUCTIONS_MASK)}, ${how}`;
     }
     case FlowKind.interrupt: {
       const vector = (value & 0xff).toString(16).padStart(2, '0');
@@ -24,9 +23,9 @@ export function describeFlow(value: number, info: number): string {
     case FlowKind.sysexit:
       return 'SYSEXIT';
     case FlowKind.addressSpace:
-      return `CR3 = ${hex(value)}`;
+      return `CR3 = ${hex32(value)}`;
     case FlowKind.location:
-      return `at ${hex(value)}`;
+      return `at ${hex32(value)}`;
     case ADJUSTMENT:
       return `adjustment of ${counted(value | 0)}`;
     default:

@@ -1,4 +1,5 @@
 /** Reads the ground truth that ntlet reports through I/O port 0xE9 (TRUTH.md), a record at a time. */
+import { hex32 } from '../../base/hex.ts';
 import { ChunkType } from '../../trace/chunk-types.ts';
 import type { StreamRecord } from '../../trace/stream.ts';
 import { TraceFile } from '../../trace/trace-file.ts';
@@ -82,7 +83,7 @@ export function* decodeTruth(
 /** Length in words of the record that begins with this word. */
 function lengthOf(word: number, place: Parameters<typeof truthError>[1]): number {
   if (word >>> 16 !== MARK) {
-    const shown = `0x${(word >>> 0).toString(16).padStart(8, '0')}`;
+    const shown = hex32(word >>> 0);
     const hint =
       place.offset > 0 ? undefined : 'This guest seems to write something else to port 0xE9 than records.';
     throw truthError('ERR_TRUTH_MARK', place, 'a record, whose first word is 0x544e….', shown, hint);

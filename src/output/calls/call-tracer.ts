@@ -1,4 +1,5 @@
 /** Makes a tree of calls from what a replay executes. */
+import { hex32 } from '../../base/hex.ts';
 import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../../engine/flow/area.ts';
 import type { FlowTap } from '../../engine/flow/tap.ts';
 import { At } from '../../engine/layout.ts';
@@ -281,9 +282,7 @@ export class CallTracer implements FlowSink {
       this.shared = true;
       return this.threads.values().next().value!;
     }
-    const program = this.hasSystem
-      ? (this.names.process?.name ?? NOBODY)
-      : `cr3 0x${key.toString(16).padStart(8, '0')}`;
+    const program = this.hasSystem ? (this.names.process?.name ?? NOBODY) : `cr3 ${hex32(key)}`;
     const node = this.tree.child(-1, NodeKind.root, this.names.number(program));
     const wanted = !this.hasSystem || this.span.isWanted(thread);
     const stack = new ShadowStack(node, wanted);

@@ -2,6 +2,7 @@
  * The functions that addresses are in, from the guest map, for whoever asks often; and a number for each name. Processes that
  * have the same program at other addresses have the same numbers.
  */
+import { hex32 } from '../../base/hex.ts';
 import type { VirtualMemory } from '../../guest/memory.ts';
 import type { MappedProcess } from '../map/guest-map.ts';
 import type { GuestPlaces } from '../map/places.ts';
@@ -115,7 +116,7 @@ export class PlaceTable implements FunctionsOfCode, FunctionNames {
       if (Buffer.from(page.buffer, page.byteOffset, page.length).includes(`\0${VDSO}\0`, 0, 'latin1'))
         return `${VDSO}+${hex(address - base)}`;
     }
-    return `0x${address.toString(16).padStart(8, '0')}`;
+    return hex32(address);
   }
 
   /** The kernel was where it is before it was found there. */

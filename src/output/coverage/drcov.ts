@@ -2,6 +2,7 @@
  * Coverage as drcov files, which Lighthouse and others read: DynamoRIO, clients/drcov and ext/drcovlib/drcovlib.c (a text
  * header, then entries of `uint start; ushort size; ushort mod_id`), ext/drcovlib/modules.c (module table, version 2).
  */
+import { hex32 } from '../../base/hex.ts';
 import type { CoveredModule, CoveredProcess } from './coverage.ts';
 
 /** An entry of the table has so much place for a block's size. */
@@ -56,11 +57,10 @@ export function drcovFile({ modules }: CoveredProcess): DrcovFile {
 
 function moduleRow({ module }: CoveredModule, id: number): string {
   const { base = 0, size = 0, path, name = '' } = module ?? {};
-  const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
   // A name may be anything in the guest; a line must remain one.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is replaced
   const shown = (path ?? name).replace(/[\x00-\x1f\x7f]/g, '?');
-  return `${String(id).padStart(3)}, ${hex(base)}, ${hex(base + size)}, ${hex(0)}, ${shown}`;
+  return `${String(id).padStart(3)}, ${hex32(base)}, ${hex32(base + size)}, ${hex32(0)}, ${shown}`;
 }
 
 /**
