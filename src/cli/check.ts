@@ -19,6 +19,7 @@ import { loadHooks } from './hook-files.ts';
 import { output, say } from './output.ts';
 import { loadProfile } from './profile-file.ts';
 import { showProgress } from './replay-progress.ts';
+import { interruptible } from './signals.ts';
 import { StatusLine } from './status-line.ts';
 import { style } from './style.ts';
 import { tellIncomplete } from './trace-report.ts';
@@ -86,23 +87,21 @@ async function check(args: Arguments): Promise<number> {
   const hooks = await loadHooks(args.hooks ?? []);
   const profile = args.profile === undefined ? undefined : loadProfile(args.profile);
   const matchers = [matcher, ...MATCHERS.map(({ name }) => name).filter((name) => name !== matcher)];
-  const stopped = new AbortController();
-  const stop = (): void => stopped.abort();
-  process.once('SIGINT', stop);
   const status = new StatusLine({ plain: true });
   let report: CheckReport;
   try {
-    report = await checkMatching(file, {
-      matchers,
-      hooks,
-      truth: args.truth,
-      ...(profile && { profile }),
-      signal: stopped.signal,
-      onProgress: (progress) => showProgress(status, progress),
-    });
+    report = await interruptible((signal) =>
+      checkMatching(file, {
+        matchers,
+        hooks,
+        truth: args.truth,
+        ...(profile && { profile }),
+        signal,
+        onProgress: (progress) => showProgress(status, progress),
+      }),
+    );
   } finally {
     status.clear();
-    process.removeListener('SIGINT', stop);
   }
   if (args.json) await output.json({ file, ...report });
   else await output.line(describe(args, report));

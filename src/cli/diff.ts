@@ -11,6 +11,7 @@ import { causeToJson, formatCause, formatDifference, formatSummary } from './dif
 import { usageError, warn } from './errors.ts';
 import { plural } from './format.ts';
 import { output } from './output.ts';
+import { interruptible } from './signals.ts';
 import { formatProgress, StatusLine } from './status-line.ts';
 
 /** They are not the same: what diff(1) says. */
@@ -95,22 +96,19 @@ function types(last: string | undefined): string[] | undefined {
 async function diff(args: Arguments): Promise<number> {
   const paths = [args.a, args.b].map(sidePath);
   if (paths[0] === '-' && paths[1] === '-') throw usageError('only one side can be standard input');
-  const stopped = new AbortController();
-  const stop = (): void => stopped.abort();
-  process.once('SIGINT', stop);
   const status = new StatusLine({ plain: true });
   const open: LineSource[] = [];
   try {
-    for (const path of paths) open.push(await LineSource.open(path, stopped.signal));
-    const [a, b] = open as [LineSource, LineSource];
-    const found = await compare(a, b, args, status, stopped.signal);
-    status.clear();
-    const { causes } = found;
-    await print(found, new Details(found.alignment, a, b), args, stopped.signal);
-    return causes.length === 0 ? ExitCode.ok : DIFFERENT;
+    return await interruptible(async (signal) => {
+      for (const path of paths) open.push(await LineSource.open(path, signal));
+      const [a, b] = open as [LineSource, LineSource];
+      const found = await compare(a, b, args, status, signal);
+      status.clear();
+      await print(found, new Details(found.alignment, a, b), args, signal);
+      return found.causes.length === 0 ? ExitCode.ok : DIFFERENT;
+    });
   } finally {
     status.clear();
-    process.removeListener('SIGINT', stop);
     for (const source of open) source.close();
   }
 }

@@ -11,6 +11,7 @@ import { usageError } from './errors.ts';
 import { formatMatch, matchToJson } from './find-format.ts';
 import { openTrace } from './open-trace.ts';
 import { output } from './output.ts';
+import { interruptible } from './signals.ts';
 import { checkSpan, resolveSpan, type SpanArguments, spanOptions } from './span.ts';
 import { formatProgress, StatusLine } from './status-line.ts';
 import { tellIncomplete } from './trace-report.ts';
@@ -129,9 +130,6 @@ async function find(args: Arguments): Promise<number> {
 
 /** Prints the matches, and returns how many there were. */
 async function search(trace: TraceFile, options: FindOptions, json: boolean): Promise<number> {
-  const stopped = new AbortController();
-  const stop = (): void => stopped.abort();
-  process.once('SIGINT', stop);
   const status = new StatusLine({ plain: true });
   const began = performance.now();
   let found = 0;
@@ -142,10 +140,10 @@ async function search(trace: TraceFile, options: FindOptions, json: boolean): Pr
     pending = '';
     await output.write(all);
   };
-  try {
+  const run = async (signal: AbortSignal): Promise<void> => {
     const matches = findBytes(trace, {
       ...options,
-      signal: stopped.signal,
+      signal,
       onProgress: ({ instruction, from, to }) => {
         const progress = formatProgress(
           Math.max(0, instruction - from),
@@ -161,8 +159,10 @@ async function search(trace: TraceFile, options: FindOptions, json: boolean): Pr
       if (pending.length >= BATCH) await flush();
       if (output.closed) break;
     }
+  };
+  try {
+    await interruptible(run);
   } finally {
-    process.removeListener('SIGINT', stop);
     // What comes before damage, or before it was given up, is good.
     await flush();
   }

@@ -6,6 +6,7 @@ import { formatBytes, formatCount, formatTable, plural } from './format.ts';
 import { output } from './output.ts';
 import type { ReplayArguments } from './replay-hooks.ts';
 import { showProgress } from './replay-progress.ts';
+import { interruptible } from './signals.ts';
 import { StatusLine } from './status-line.ts';
 import { style } from './style.ts';
 import { replayRows } from './trace-report.ts';
@@ -15,20 +16,15 @@ export async function replayAddingFlow(args: ReplayArguments): Promise<ExitCode>
   const { file, output: to, force, json } = args;
   if (to === undefined) throw usageError('--add-flow writes another trace: name it with --output');
   const status = new StatusLine({ plain: true });
-  const stopped = new AbortController();
-  const stop = (): void => stopped.abort();
-  process.once('SIGINT', stop);
   try {
-    const {
-      replay,
-      file: written,
-      chunks,
-      records,
-    } = await addFlow(file, to, {
-      overwrite: force,
-      signal: stopped.signal,
-      onProgress: (progress) => showProgress(status, progress),
-    });
+    const result = await interruptible((signal) =>
+      addFlow(file, to, {
+        overwrite: force,
+        signal,
+        onProgress: (progress) => showProgress(status, progress),
+      }),
+    );
+    const { replay, file: written, chunks, records } = result;
     status.clear();
     if (json) await output.json({ file, output: to, chunks, records, chain: written.chain, replay });
     else {
@@ -41,7 +37,6 @@ export async function replayAddingFlow(args: ReplayArguments): Promise<ExitCode>
     }
     return ExitCode.ok;
   } finally {
-    process.removeListener('SIGINT', stop);
     status.clear();
   }
 }

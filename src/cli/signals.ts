@@ -30,3 +30,15 @@ export class Signals {
     for (const name of watched) process.off(name, this.onSignal);
   }
 }
+
+/** Does something that a person may give up: Ctrl-C aborts `signal`; a second one ends the process at once. */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stopped = new AbortController();
+  const stop = (): void => stopped.abort();
+  process.once('SIGINT', stop);
+  try {
+    return await work(stopped.signal);
+  } finally {
+    process.removeListener('SIGINT', stop);
+  }
+}
