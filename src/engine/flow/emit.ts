@@ -1,12 +1,43 @@
 /** Puts instructions into the code that v86's compiler is generating. */
 import type { Code } from '../../wasm/code.ts';
+import { unsigned } from '../../wasm/leb128.ts';
 import { JitContext, WasmBuilder } from '../generated-block.ts';
+import { At } from '../layout.ts';
 
 /** Bytes of generated code that are known when it is generated only: a number, as LEB128 of full length. */
 export interface Hole {
   readonly bytes: number;
   /** Leaves the number on the stack: small enough for the sign bit of its LEB128 to be 0. */
   readonly value: (code: Code) => Code;
+}
+
+const PAGE_MASK = 0xfff;
+
+/**
+ * Instructions that leave the address of the instruction that is being generated on the stack: the page of EIP in memory is that
+ * of the code; its low bits are not up to date.
+ * @param context the local of the function that emits which has the JitContext
+ */
+export function eip(context: number): readonly (number | Hole)[] {
+  const low: Hole = {
+    bytes: 2,
+    value: (c) => c.localGet(context).load32(JitContext.start).constant(PAGE_MASK).and(),
+  };
+  // i32.const 0; i32.load EIP; i32.const ~0xfff; i32.and; i32.const low; i32.or
+  return [
+    0x41,
+    0x00,
+    0x28,
+    0x02,
+    ...unsigned(At.instructionPointer),
+    0x41,
+    0x80,
+    0x60,
+    0x71,
+    0x41,
+    low,
+    0x72,
+  ];
 }
 
 /** Of the function that emits. */

@@ -6,12 +6,10 @@
  * - RDTSC and RDRAND, in the middle of blocks.
  */
 import { Code, i32 } from '../../wasm/code.ts';
-import { unsigned } from '../../wasm/leb128.ts';
 import type { WasmModule } from '../../wasm/module.ts';
-import { JitContext } from '../generated-block.ts';
 import { At } from '../layout.ts';
 import { Area, NO_EIP } from './area.ts';
-import { emit, type Hole } from './emit.ts';
+import { eip, emit, type Hole } from './emit.ts';
 
 const PAGE_MASK = 0xfff;
 /** RDTSC; the group of RDRAND. */
@@ -70,12 +68,7 @@ function wrapGenerator0F(module: WasmModule, area: number): void {
 function emitEip(area: number, reserve: number, set: boolean): Uint8Array {
   const context = 0;
   const place: Hole = { bytes: 5, value: (c) => c.globalGet(area).constant(Area.eip).plus() };
-  const low: Hole = {
-    bytes: 2,
-    value: (c) => c.localGet(context).load32(JitContext.start).constant(PAGE_MASK).and(),
-  };
-  const eip = [0x41, 0x00, 0x28, 0x02, ...unsigned(At.instructionPointer), 0x41, 0x80, 0x60, 0x71, 0x41];
-  const value = set ? [...eip, low, 0x72] : [0x41, NO_EIP & 0x7f];
+  const value = set ? eip(context) : [0x41, NO_EIP & 0x7f];
   const code = new Code();
   emit(code, { context, builder: 1, at: 2, reserve }, [0x41, 0x00, ...value, 0x36, 0x02, place]);
   return code.body(2);

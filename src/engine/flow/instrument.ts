@@ -10,12 +10,11 @@
  */
 import { RebekError } from '../../base/errors.ts';
 import { Code, i32 } from '../../wasm/code.ts';
-import { unsigned } from '../../wasm/leb128.ts';
 import { WasmModule } from '../../wasm/module.ts';
 import { beginsBlock, blockLength, CpuContext, JitContext } from '../generated-block.ts';
 import { At } from '../layout.ts';
 import { Area, FlowKind, KIND_SHIFT, NO_EIP, RECORD_BYTES } from './area.ts';
-import { emit, type Hole } from './emit.ts';
+import { eip, emit, type Hole } from './emit.ts';
 import { wrapInputs } from './inputs.ts';
 
 /** The exported global that holds where the area begins in linear memory. */
@@ -23,7 +22,6 @@ export const FLOW_GLOBAL = 'rebek_flow';
 /** Not 0: the interpreter's next instruction begins a block. */
 export const FLOW_ENDED_GLOBAL = 'rebek_flow_ended';
 
-const PAGE_MASK = 0xfff;
 /** An instruction has 1 to 15 bytes. */
 const LONGEST = 15;
 
@@ -175,10 +173,6 @@ function wrapGenerator(module: WasmModule, globals: Globals): void {
 function emitRecord({ area }: Globals, reserve: number): Uint8Array {
   const [context, count] = [0, 1];
   const cursor: Hole = { bytes: 5, value: (c) => c.globalGet(area).constant(Area.cursor).plus() };
-  const low: Hole = {
-    bytes: 2,
-    value: (c) => c.localGet(context).load32(JitContext.start).constant(PAGE_MASK).and(),
-  };
   /** N in the upper half of an `i64.const`, whose LEB128 goes on from four bytes without a bit: they are bits 0 to 27. */
   const instructions: Hole = { bytes: 3, value: (c) => c.localGet(count).constant(4).shiftLeft() };
   const zero = [0x41, 0x00];
@@ -186,10 +180,9 @@ function emitRecord({ area }: Globals, reserve: number): Uint8Array {
   const code = new Code();
   emit(code, { context, builder: 2, at: 3, reserve }, [
     ...loadCursor,
-    // The page of the instruction pointer in memory is that of the code; its low bits are not up to date.
-    ...[...zero, 0x28, 0x02, ...unsigned(At.instructionPointer), 0x41, 0x80, 0x60, 0x71],
+    ...eip(context),
     // i64.extend_i32_u; i64.const; i64.or; i64.store: one store for both words.
-    ...[0x41, low, 0x72, 0xad, 0x42, 0x80, 0x80, 0x80, 0x80, instructions, 0x84, 0x37, 0x03, 0x00],
+    ...[0xad, 0x42, 0x80, 0x80, 0x80, 0x80, instructions, 0x84, 0x37, 0x03, 0x00],
     ...zero,
     ...loadCursor,
     ...[0x41, RECORD_BYTES, 0x6a, 0x36, 0x02, cursor],
