@@ -30,19 +30,8 @@ export const FIELDS = {
 export type FieldName = keyof typeof FIELDS;
 export const FIELD_NAMES = Object.keys(FIELDS) as FieldName[];
 
-export interface Alignment {
-  readonly a: FindingsSide;
-  readonly b: FindingsSide;
-  /** By the index of a finding of A, its partner's in B, or NONE; and the other way round. */
-  readonly partnerOfA: Int32Array;
-  readonly partnerOfB: Int32Array;
-  /** By the index of a finding of A that has a partner: bits of {@link FIELDS}. */
-  readonly fields: Int16Array;
-  readonly threads: Identities;
-  readonly processes: Identities;
-  /** Parents are compared: both matchers tell of them. */
-  readonly parents: boolean;
-}
+/** What has been aligned. */
+export type Alignment = Omit<Aligner, 'run'>;
 
 /** Matchers that do not know from which call a call was made: see src/hooks/match. */
 const WITHOUT_PARENTS: ReadonlySet<string> = new Set(['return-address', 'single-slot']);
@@ -53,14 +42,17 @@ export function align(a: FindingsSide, b: FindingsSide, names: SharedNames): Ali
   return new Aligner(a, b, names, parents).run();
 }
 
-class Aligner implements Alignment {
+class Aligner {
   readonly a: FindingsSide;
   readonly b: FindingsSide;
+  /** By the index of a finding of A, its partner's in B, or NONE; and the other way round. */
   readonly partnerOfA: Int32Array;
   readonly partnerOfB: Int32Array;
+  /** By the index of a finding of A that has a partner: bits of {@link FIELDS}. */
   readonly fields: Int16Array;
   readonly threads: Identities;
   readonly processes: Identities;
+  /** Parents are compared: both matchers tell of them. */
   readonly parents: boolean;
   private readonly names: SharedNames;
   private readonly x: FindingColumns;
@@ -139,16 +131,14 @@ class Aligner implements Alignment {
   /** Several findings of a hook at one moment: first those that are equal, then those of one thread, then as they come. */
   private pairSeveral(left: number[], right: number[]): void {
     const { x, y, threads, processes } = this;
-    const thread = (columns: FindingColumns, i: number, onA: boolean): string => {
-      const name = columns.thread[i]!;
+    const who = (name: number, identities: Identities, onA: boolean): string => {
       if (name === NONE) return '-';
-      return `${onA ? threads.of(name).key : threads.keyOnA(name)}/${threads.of(name).id}`;
+      const { key, id } = identities.of(name);
+      return `${onA ? key : identities.keyOnA(name)}/${id}`;
     };
-    const process = (columns: FindingColumns, i: number, onA: boolean): string => {
-      const name = columns.process[i]!;
-      if (name === NONE) return '-';
-      return `${onA ? processes.of(name).key : processes.keyOnA(name)}/${processes.of(name).id}`;
-    };
+    const thread = (c: FindingColumns, i: number, onA: boolean): string => who(c.thread[i]!, threads, onA);
+    const process = (c: FindingColumns, i: number, onA: boolean): string =>
+      who(c.process[i]!, processes, onA);
     const ended = (c: FindingColumns, i: number): string =>
       `${c.instruction[i]},${c.outcome[i]},${c.result[i]}`;
     const data = (c: FindingColumns, i: number): string => `${c.dataLow[i]},${c.dataHigh[i]}`;

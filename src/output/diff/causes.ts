@@ -80,7 +80,7 @@ interface Group {
   readonly kind: CauseKind;
   readonly side: SideName | undefined;
   readonly shift?: number;
-  readonly elsewhere?: number;
+  elsewhere?: number;
   readonly members: number[];
 }
 
@@ -110,10 +110,11 @@ class Causes {
     return causes.sort((p, q) => rank(p) - rank(q) || q.members.length - p.members.length || p.from - q.from);
   }
 
-  private add(key: string, group: Omit<Group, 'members'>, member: number): void {
-    const known = this.groups.get(key);
-    if (known === undefined) this.groups.set(key, { ...group, members: [member] });
-    else known.members.push(member);
+  private add(key: string, group: Omit<Group, 'members'>, member: number): Group {
+    const known = this.groups.get(key) ?? { ...group, members: [] };
+    this.groups.set(key, known);
+    known.members.push(member);
+    return known;
   }
 
   /** What is on one side only. */
@@ -123,7 +124,7 @@ class Causes {
     const fn = own.fn[index]!;
     const [hook] = fromPair(this.names.kinds.text(kind));
     const there = side === 'a' ? this.alignment.b : this.alignment.a;
-    const add = (what: CauseKind, ...key: (string | number)[]): void =>
+    const add = (what: CauseKind, ...key: (string | number)[]): unknown =>
       this.add(`${what}/${side}/${key.join('/')}`, { kind: what, side }, side === 'a' ? index : onlyB(index));
     if (!there.header.hooks.includes(hook)) add('hook', hook);
     else if (own.when(index) > this.last(side === 'a' ? 'b' : 'a')) add('span');
@@ -239,15 +240,9 @@ class Causes {
           });
         } else {
           for (const one of run) {
-            const elsewhere = thread(one.i) === thread(one.of) ? 0 : 1;
-            const group = `foreign/${one.side}/${x.kind[one.i]}/${x.fn[one.i]}`;
-            const before = this.groups.get(group);
-            if (before === undefined)
-              this.groups.set(group, { kind: 'foreign', side: one.side, elsewhere, members: [one.i] });
-            else {
-              before.members.push(one.i);
-              this.groups.set(group, { ...before, elsewhere: before.elsewhere! + elsewhere });
-            }
+            const key = `foreign/${one.side}/${x.kind[one.i]}/${x.fn[one.i]}`;
+            const group = this.add(key, { kind: 'foreign', side: one.side, elsewhere: 0 }, one.i);
+            if (thread(one.i) !== thread(one.of)) group.elsewhere!++;
           }
         }
         from = to;

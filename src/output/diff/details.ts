@@ -59,7 +59,7 @@ export class Details {
   /** Findings of side A, the last ones before a member's that are of its thread, in order. */
   context(member: number, most: number): Shown[] {
     const { alignment } = this;
-    const { a, b } = alignment;
+    const { a } = alignment;
     if (member < 0 || most === 0) return [];
     const { findings } = a;
     const thread = findings.caller[member]!;
@@ -67,7 +67,7 @@ export class Details {
     const stop = Math.max(0, member - CONTEXT_REACH);
     for (let i = member - 1; i >= stop && found.length < most; i--) {
       if (findings.caller[i] !== thread || alignment.partnerOfA[i] === NONE) continue;
-      if (alignment.fields[i] !== 0 || b.findings.count === 0) continue;
+      if (alignment.fields[i] !== 0) continue;
       found.push(shown(this.a, findings, i));
     }
     return found.reverse();
