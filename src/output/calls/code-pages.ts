@@ -9,9 +9,6 @@ const MOST_PAGES = SLOTS / 2;
 const MOST_SPACES = 1024;
 
 export class CodePages {
-  /** Pages that were no longer there when they were asked for, and are taken for what they were. */
-  gone = 0;
-
   private readonly memory: VirtualMemory;
   private readonly spaces = new Map<number, VirtualMemory>();
   private readonly cr3s = new Uint32Array(SLOTS);
@@ -57,7 +54,6 @@ export class CodePages {
     this.checked[slot] = moment;
     const found = this.space(this.cr3s[slot]!).translate(((this.pages[slot]! - 1) << PAGE_BITS) >>> 0);
     if (found >= 0) this.frames[slot] = found >>> PAGE_BITS;
-    else if (this.frames[slot]! >= 0) this.gone++;
   }
 
   private space(cr3: number): VirtualMemory {

@@ -22,11 +22,6 @@ export interface FunctionsOfCode {
 }
 
 export class CodeTable {
-  /** Blocks that were decoded; … again, because their code was another; times that the table was full and began anew. */
-  decoded = 0;
-  changed = 0;
-  overflows = 0;
-
   /** By slot. How the block ends. */
   ends: Uint8Array = new Uint8Array(FIRST_SLOTS);
   /** Its bytes. */
@@ -61,7 +56,7 @@ export class CodeTable {
   /** The slot of a block; -1 if it is not known. @param place its physical address */
   find(place: number, count: number): number {
     const { addresses, counts, mask } = this;
-    let slot = (Math.imul(place ^ (count << 22), 0x9e3779b1) >>> 8) & mask;
+    let slot = firstSlot(place, count) & mask;
     while (counts[slot] !== 0) {
       if (addresses[slot] === place && counts[slot] === count) return slot;
       slot = (slot + 1) & mask;
@@ -105,10 +100,7 @@ export class CodeTable {
     next: number,
     bits: 16 | 32,
   ): number {
-    if (slot < 0) {
-      slot = this.insert(place, count);
-      this.decoded++;
-    } else this.changed++;
+    if (slot < 0) slot = this.insert(place, count);
     this.moments[slot] = moment;
     this.ends[slot] = BlockEnd.unknown;
     this.lengths[slot] = this.lasts[slot] = this.targets[slot] = 0;
@@ -184,7 +176,7 @@ export class CodeTable {
   private insert(place: number, count: number): number {
     if (this.used >= this.counts.length / 2) this.grow();
     const { addresses, counts, mask } = this;
-    let slot = (Math.imul(place ^ (count << 22), 0x9e3779b1) >>> 8) & mask;
+    let slot = firstSlot(place, count) & mask;
     while (counts[slot] !== 0) slot = (slot + 1) & mask;
     addresses[slot] = place;
     counts[slot] = count;
@@ -206,10 +198,7 @@ export class CodeTable {
     this.hashes = new Int32Array(slots);
     this.mask = slots - 1;
     this.used = 0;
-    if (begun) {
-      this.overflows++;
-      return;
-    }
+    if (begun) return;
     for (let i = 0; i < counts.length; i++) {
       if (counts[i] === 0) continue;
       const slot = this.insert(addresses[i]!, counts[i]!);
@@ -222,6 +211,9 @@ export class CodeTable {
     }
   }
 }
+
+const firstSlot = (place: number, count: number): number =>
+  Math.imul(place ^ (count << 22), 0x9e3779b1) >>> 8;
 
 function hashOf(bytes: Uint8Array, at: number, length: number): number {
   let hash = length;

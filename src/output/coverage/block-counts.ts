@@ -29,8 +29,7 @@ export class BlockCounts {
   add(address: number, group: number, instructions: number): void {
     const { slots, blocks, totals } = this;
     const mask = slots.length - 1;
-    const mixed = Math.imul(address ^ Math.imul(group, 0x85ebca6b), this.factor);
-    let slot = Math.imul(mixed ^ (mixed >>> 15), 0x9e3779b1) >>> this.shift;
+    let slot = this.firstSlot(address, group);
     for (;;) {
       const at = slots[slot]!;
       if (at === 0) break;
@@ -43,6 +42,11 @@ export class BlockCounts {
       slot = (slot + 1) & mask;
     }
     this.insert(slot, address, group, instructions);
+  }
+
+  private firstSlot(address: number, group: number): number {
+    const mixed = Math.imul(address ^ Math.imul(group, 0x85ebca6b), this.factor);
+    return Math.imul(mixed ^ (mixed >>> 15), 0x9e3779b1) >>> this.shift;
   }
 
   private insert(slot: number, address: number, group: number, instructions: number): void {
@@ -74,8 +78,7 @@ export class BlockCounts {
     this.shift--;
     const mask = slots.length - 1;
     for (let i = 0; i < this.count; i++) {
-      const mixed = Math.imul(blocks[2 * i]! ^ Math.imul(blocks[2 * i + 1]!, 0x85ebca6b), this.factor);
-      let slot = Math.imul(mixed ^ (mixed >>> 15), 0x9e3779b1) >>> this.shift;
+      let slot = this.firstSlot(blocks[2 * i]!, blocks[2 * i + 1]!);
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = i + 1;
     }
