@@ -1,6 +1,6 @@
 /** The events of a trace as plain objects, one at a time, without replaying. */
 import { ChunkType } from './chunk-types.ts';
-import type { Chunk, ContainerReader } from './container-reader.ts';
+import { chunksBetween, type Part } from './chunks-between.ts';
 import { decodeEvents } from './events.ts';
 import { InputPlaces } from './input-places.ts';
 import { type InputEvent, type InputQuery, InputScan } from './input-scan.ts';
@@ -21,14 +21,6 @@ export interface DumpOptions extends InputQuery {
   readonly stream: 'input' | SideStream;
   /** Also tell where the CPU was, if the trace has a control-flow log, which is read for it. */
   readonly places?: boolean;
-}
-
-/** What is wanted of a chunk. Where nothing is, it is there all the same: its reader may want to know how far it is. */
-export interface Part<T> {
-  /** Instruction count at the chunk's beginning. */
-  readonly instruction: number;
-  /** To be read before the next part is asked for. */
-  readonly events: Iterable<T>;
 }
 
 export interface StreamEvent extends Omit<StreamRecord, 'bytes'> {
@@ -73,25 +65,4 @@ export function* eventParts(source: TraceFile | string, options: DumpOptions): G
 
 function* found(scan: InputScan): Generator<InputEvent> {
   for (let event = scan.next(); event !== undefined; event = scan.next()) yield event;
-}
-
-/** Chunks of these types that can hold something of the span: by the index, without reading the others. */
-export function* chunksBetween(
-  reader: ContainerReader,
-  types: readonly string[],
-  from: number,
-  to: number,
-): Generator<Chunk> {
-  const before = new Map<string, Chunk['entry']>();
-  for (const entry of reader.entries(types)) {
-    // A chunk reaches up to where the next one of its type begins.
-    const previous = before.get(entry.type);
-    if (previous !== undefined && entry.instruction >= from && previous.instruction <= to) {
-      yield reader.readChunk(previous);
-    }
-    before.set(entry.type, entry);
-  }
-  for (const previous of before.values()) {
-    if (previous.instruction <= to) yield reader.readChunk(previous);
-  }
 }

@@ -1,7 +1,7 @@
 /** The records of a trace's control-flow log that somebody wants, without a replay. */
 import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../engine/flow/area.ts';
 import { ChunkType } from './chunk-types.ts';
-import { chunksBetween, type Part } from './dump.ts';
+import { chunksBetween, type Part } from './chunks-between.ts';
 import { ADJUSTMENT, type FlowChunk, FlowReader } from './flow.ts';
 import { TraceFile } from './trace-file.ts';
 

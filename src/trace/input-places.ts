@@ -3,9 +3,9 @@
  * of (FORMAT.md, "Control flow").
  */
 import { FlowKind, KIND_SHIFT } from '../engine/flow/area.ts';
-import { ChunkType } from './chunk-types.ts';
 import type { EventBatch } from './events.ts';
-import { type FlowChunk, FlowReader } from './flow.ts';
+import type { FlowChunk } from './flow.ts';
+import { flowChunks } from './flow-dump.ts';
 import { NESTED, Op } from './ops.ts';
 import type { TraceFile } from './trace-file.ts';
 
@@ -30,32 +30,31 @@ export class InputPlaces {
   private readonly event: number;
 
   private readonly chunks: Iterator<FlowChunk>;
-  private words: Uint32Array = new Uint32Array(0);
+  /** Undefined behind the last one: a recorder that was killed may have written events whose control flow it had not. */
+  private words: Uint32Array | undefined;
   private at = 0;
   private cr3 = 0;
-  private over = false;
   /** `main_loop` has looked at the clock. */
   private started = false;
 
   /** @param from instruction count: of events before it nothing is asked. Undefined if there is no control-flow log. */
   static of(trace: TraceFile, from: number): InputPlaces | undefined {
-    let first: number | undefined;
-    for (const { sequence, instruction } of trace.reader.entries([ChunkType.flow])) {
-      if (first !== undefined && instruction >= from) break;
-      first = sequence;
-    }
-    return first === undefined ? undefined : new InputPlaces(trace, first);
+    const chunks = flowChunks(trace, { from });
+    const { value } = chunks.next();
+    return value === undefined ? undefined : new InputPlaces(value, chunks);
   }
 
-  private constructor({ reader }: TraceFile, first: number) {
-    const { entry, body } = reader.readChunk(reader.entry(first));
-    this.instruction = entry.instruction;
-    this.event = body.number('event');
-    const flow = new FlowReader();
-    this.chunks = (function* () {
-      for (const next of reader.entries([ChunkType.flow]))
-        if (next.sequence >= first) yield flow.decode(reader.readChunk(next).body, next.instruction);
-    })();
+  private constructor(first: FlowChunk, more: Iterator<FlowChunk>) {
+    this.instruction = first.instruction;
+    this.event = first.event;
+    this.chunks = more;
+    this.begin(first);
+  }
+
+  private begin(chunk: FlowChunk | undefined): void {
+    this.words = chunk?.words.subarray(0, 2 * chunk.count);
+    this.at = 0;
+    this.cr3 = (chunk?.asid ?? 0) >>> 0;
   }
 
   /**
@@ -80,7 +79,7 @@ export class InputPlaces {
 
   /** To the next location that is not an interrupt's own, which the interrupt follows. */
   private pull(): boolean {
-    for (;;) {
+    for (; this.words !== undefined; this.begin(this.chunks.next().value ?? undefined)) {
       const { words } = this;
       for (let { at } = this; at < words.length; at += 2) {
         const kind = words[at + 1]! >>> KIND_SHIFT;
@@ -92,17 +91,7 @@ export class InputPlaces {
         this.at = at + 2;
         return true;
       }
-      const { value, done } = this.over ? { value: undefined, done: true } : this.chunks.next();
-      if (done || value === undefined) {
-        // A recorder that was killed may have written events whose control flow it had not.
-        this.over = true;
-        this.words = new Uint32Array(0);
-        this.at = 0;
-        return false;
-      }
-      this.words = value.words.subarray(0, 2 * value.count);
-      this.at = 0;
-      this.cr3 = value.asid >>> 0;
     }
+    return false;
   }
 }

@@ -1,20 +1,18 @@
 /** `rebek dump --stream input`: choosing among its events, on traces in the repository and on one made up. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import fc from 'fast-check';
 import { dumpEvents } from '../../src/trace/dump.ts';
-import { encodeEvents } from '../../src/trace/events.ts';
 import { type InputEvent, type InputQuery, InputScan, inputKinds } from '../../src/trace/input-scan.ts';
 import { Op, type OpName } from '../../src/trace/ops.ts';
 import { TraceFile } from '../../src/trace/trace-file.ts';
 import { Log, type Step } from '../output/find-log.ts';
+import { traceOf } from '../support/made-trace.ts';
 import { root, temporaryFolder } from '../support/probe.ts';
-import { rewriteTrace } from '../support/rewrite.ts';
 import { type Result, rebek, refused } from './support.ts';
 
 const attack = join(root, 'traces/ntlet-attack.rebek');
-const probe = join(root, 'traces/probe.rebek');
 
 const dump = (file: string, ...args: string[]) => rebek(['dump', file, '--stream', 'input', ...args]);
 const parse = ({ stdout }: Result): InputEvent[] =>
@@ -89,16 +87,6 @@ const step = (op: OpName, at: number, bytes: number[], inside: Step[] = []): Ste
   bytes,
   inside,
 });
-
-function traceOf(t: ExecutionContext, ...batches: Step[][]): string {
-  const log = new Log();
-  for (const steps of batches) log.add(steps);
-  return rewriteTrace(probe, join(temporaryFolder(t), 'made.rebek'), (type, body) => {
-    if (type !== 'EVTS') return type === 'CONS' ? undefined : body;
-    const batch = log.batches.shift();
-    return batch && encodeEvents(batch);
-  });
-}
 
 test('by guest-physical address: of device memory and of DMA, where it touches the range', async (t) => {
   const file = traceOf(t, [

@@ -1,17 +1,14 @@
 /** `rebek find` on the attack on ntlet that is in the repository, and on traces made up where it lacks something. */
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
-import { encodeEvents } from '../../src/trace/events.ts';
+import test from 'ava';
 import { TraceFile } from '../../src/trace/trace-file.ts';
-import { Log, type Step } from '../output/find-log.ts';
-import { longTrace } from '../support/long-trace.ts';
+import type { Step } from '../output/find-log.ts';
+import { longTrace, traceOf } from '../support/made-trace.ts';
 import { root, temporaryFolder } from '../support/probe.ts';
-import { rewriteTrace } from '../support/rewrite.ts';
 import { noStack, type Result, rebek, refused, start } from './support.ts';
 
 const attack = join(root, 'traces/ntlet-attack.rebek');
-const probe = join(root, 'traces/probe.rebek');
 
 interface Told {
   name: string;
@@ -126,17 +123,6 @@ test('nothing found is exit code 1, and nothing is printed', async (t) => {
   }
   t.is(lines(await find(attack, '--text', 'honey', '--json', '--from', '1e6')).length, 2);
 });
-
-/** A trace whose log is this one, in the file of another. */
-function traceOf(t: ExecutionContext, ...batches: Step[][]): string {
-  const log = new Log();
-  for (const steps of batches) log.add(steps);
-  return rewriteTrace(probe, join(temporaryFolder(t), 'made.rebek'), (type, body) => {
-    if (type !== 'EVTS') return type === 'CONS' ? undefined : body;
-    const batch = log.batches.shift();
-    return batch && encodeEvents(batch);
-  });
-}
 
 test('bytes from a disk and from a device’s memory are found with their address', async (t) => {
   const store = (at: number, text: string, encoding: BufferEncoding = 'latin1'): Step => ({

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { longTrace } from '../support/long-trace.ts';
+import { longTrace } from '../support/made-trace.ts';
 import { main, rebek, workplace } from './support.ts';
 
 /** util-linux's script(1) gives a command a terminal of its own; BSD's has other options. */

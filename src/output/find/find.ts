@@ -2,7 +2,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { RebekError } from '../../base/errors.ts';
 import { ChunkType } from '../../trace/chunk-types.ts';
-import { chunksBetween } from '../../trace/dump.ts';
+import { chunksBetween } from '../../trace/chunks-between.ts';
 import { decodeEvents } from '../../trace/events.ts';
 import { decodeStream } from '../../trace/stream.ts';
 import { TraceFile } from '../../trace/trace-file.ts';
