@@ -57,11 +57,12 @@ export const pattern =
     }
   };
 
+/** @param what it must be, for people */
 export const text =
-  (option: string) =>
+  (option: string, what = "a file's name") =>
   (value: string): string => {
     if (value !== '') return value;
-    throw usageError(`--${option}: expected a file's name, found nothing`);
+    throw usageError(`--${option}: expected ${what}, found nothing`);
   };
 
 /**

@@ -5,16 +5,19 @@ import { matches } from '../guest/pattern.ts';
 import { type CallProfile, foldedStacks, profileOf, type TreeCut } from '../output/calls/call-profile.ts';
 import { type CallOptions, type TracedCalls, traceCalls } from '../output/calls/trace-calls.ts';
 import type { GuestMap, MappedProcess, MappedThread } from '../output/map/guest-map.ts';
-import { guestMap } from '../output/map/make-map.ts';
 import { GuestPlaces } from '../output/map/places.ts';
 import { describeTrace } from '../trace/info.ts';
+import type { TraceFile } from '../trace/trace-file.ts';
 import { allowIncompleteOption, count, jsonOption, profileOption, text, valueOption } from './arguments.ts';
 import { notes, treeLines } from './calls-format.ts';
 import { usageError, warn } from './errors.ts';
 import { plural } from './format.ts';
+import { loadMap } from './load-map.ts';
+import { openTrace } from './open-trace.ts';
 import { output } from './output.ts';
 import { loadProfile } from './profile-file.ts';
 import { showProgress } from './replay-progress.ts';
+import { interruptible } from './signals.ts';
 import { resolveSpan, type SpanArguments, spanOptions } from './span.ts';
 import { StatusLine } from './status-line.ts';
 import { style } from './style.ts';
@@ -58,14 +61,17 @@ export const callsCommand: CommandModule<object, Arguments> = {
       .options(spanOptions)
       .option(
         'process',
-        valueOption('only this process: its number, or its name (`*` for any characters)', text('process')),
+        valueOption(
+          'only this process: its number, or its name (`*` for any characters)',
+          text('process', 'a name'),
+        ),
       )
       .option('thread', valueOption('only the thread with this number', count('thread')))
       .option(
         'symbol',
         valueOption(
           'only what happens in a function: sys_read, nt!Nt*, libc.so.6!read; without a module, one of the kernel’s',
-          text('symbol'),
+          text('symbol', 'a name'),
         ),
       )
       .option('kernel', { type: 'boolean', default: false, describe: 'count only what the kernel executes' })
@@ -110,41 +116,40 @@ export const callsCommand: CommandModule<object, Arguments> = {
 async function calls(args: Arguments): Promise<ExitCode> {
   const { file, folded, json, symbol } = args;
   checkUsage(args);
-  const { incomplete } = describeTrace(file);
-  const span = resolveSpan(file, args);
-  const profile = args.profile === undefined ? undefined : loadProfile(args.profile);
-  const stopped = new AbortController();
-  const stop = (): void => stopped.abort();
-  process.once('SIGINT', stop);
-  const status = new StatusLine({ plain: true });
-  let traced: TracedCalls;
+  const trace = openTrace(file);
   try {
-    const { signal } = stopped;
-    const map = await guestMap(file, {
-      ...(profile && { profile }),
-      signal,
-      onProgress: (progress) => showProgress(status, progress, ' · first, who ran when'),
-    });
-    const options: CallOptions = {
-      ...span,
-      ...whoOf(args, map),
-      ...(args.kernel && { mode: 'kernel' }),
-      ...(args.user && { mode: 'user' }),
-      signal,
-      onProgress: (progress) => showProgress(status, progress),
-    };
-    traced = await traceCalls(file, map, options);
+    const { incomplete } = describeTrace(trace);
+    const traced = await interruptible((signal) => follow(trace, args, signal));
+    const result = profileOf(traced, symbol);
+    if (folded) await write(foldedStacks(result, args));
+    else if (json) await output.json(toJson(args, traced, result));
+    else await writeTree(args, traced, result);
+    if (folded) for (const note of notes(traced)) warn(note);
+    if (traced.incomplete === undefined || incomplete === undefined) return ExitCode.ok;
+    return tellIncomplete(file, incomplete, args['allow-incomplete']);
+  } finally {
+    trace.close();
+  }
+}
+
+async function follow(trace: TraceFile, args: Arguments, signal: AbortSignal): Promise<TracedCalls> {
+  const span = resolveSpan(trace, args);
+  const profile = args.profile === undefined ? undefined : loadProfile(args.profile);
+  const map = await loadMap(trace, { profile, signal });
+  const status = new StatusLine({ plain: true });
+  const options: CallOptions = {
+    ...span,
+    ...whoOf(args, map),
+    ...(args.kernel && { mode: 'kernel' }),
+    ...(args.user && { mode: 'user' }),
+    signal,
+    onProgress: (progress) => showProgress(status, progress),
+  };
+  try {
+    return await traceCalls(args.file, map, options);
   } finally {
     status.clear();
-    process.removeListener('SIGINT', stop);
   }
-  const result = profileOf(traced, symbol);
-  if (folded) await write(foldedStacks(result, args));
-  else if (json) await output.json(toJson(args, traced, result));
-  else await writeTree(args, traced, result);
-  if (folded) for (const note of notes(traced)) warn(note);
-  if (traced.incomplete === undefined || incomplete === undefined) return ExitCode.ok;
-  return tellIncomplete(file, incomplete, args['allow-incomplete']);
 }
 
 function checkUsage({ folded, json, kernel, user }: Arguments): void {

@@ -5,7 +5,7 @@ import type { GuestProfile } from '../guest/profile.ts';
 import { type Coverage, type CoveredProcess, measureCoverage } from '../output/coverage/coverage.ts';
 import { diffCoverage } from '../output/coverage/diff.ts';
 import type { MappedProcess } from '../output/map/guest-map.ts';
-import { GuestPlaces, isModuleMeant, KERNEL_PATTERNS } from '../output/map/places.ts';
+import { GuestPlaces } from '../output/map/places.ts';
 import { selectProcesses } from '../output/map/select.ts';
 import { describeTrace, type TraceInfo } from '../trace/info.ts';
 import type { TraceFile } from '../trace/trace-file.ts';
@@ -27,6 +27,7 @@ import { openTrace } from './open-trace.ts';
 import { output } from './output.ts';
 import { loadProfile } from './profile-file.ts';
 import { requireFlow } from './require-flow.ts';
+import { interruptible } from './signals.ts';
 import { type Bound, bound, checkSpan, resolveSpan, type SpanArguments, spanOptions } from './span.ts';
 import { formatProgress, StatusLine } from './status-line.ts';
 import { tellIncomplete } from './trace-report.ts';
@@ -61,11 +62,17 @@ export const coverageCommand: CommandModule<object, Arguments> = {
       .positional('file', { type: 'string', demandOption: true, describe: 'the trace' })
       .option(
         'process',
-        valueOption('only processes with this name (* stands for anything) or pid', word('process')),
+        valueOption(
+          'only processes with this name (* stands for anything) or pid',
+          text('process', 'a name'),
+        ),
       )
       .option(
         'module',
-        valueOption('only modules with this name: libc.so.6, libc, ntdll, vmlinux, nt', word('module')),
+        valueOption(
+          'only modules with this name: libc.so.6, libc, ntdll, vmlinux, nt',
+          text('module', 'a name'),
+        ),
       )
       .options(spanOptions)
       .option('functions', {
@@ -86,7 +93,10 @@ export const coverageCommand: CommandModule<object, Arguments> = {
         'diff',
         valueOption('compare with another trace, or with this one and --against-…', text('diff')),
       )
-      .option('against-process', valueOption('--diff: with these processes there', word('against-process')))
+      .option(
+        'against-process',
+        valueOption('--diff: with these processes there', text('against-process', 'a name')),
+      )
       .option(
         'against-from',
         valueOption('--diff: with what ran there from here on; like --from', bound('from')),
@@ -114,13 +124,6 @@ export const coverageCommand: CommandModule<object, Arguments> = {
   },
 };
 
-const word =
-  (option: string) =>
-  (value: string): string => {
-    if (value !== '') return value;
-    throw usageError(`--${option}: expected a name, found nothing`);
-  };
-
 /** One side of a comparison, or all there is without one. */
 interface Side {
   readonly info: TraceInfo;
@@ -131,11 +134,7 @@ interface Side {
 async function coverage(args: Arguments): Promise<ExitCode> {
   checkUsage(args);
   const profile = args.profile === undefined ? undefined : loadProfile(args.profile);
-  const stopped = new AbortController();
-  const stop = (): void => stopped.abort();
-  process.once('SIGINT', stop);
-  try {
-    const { signal } = stopped;
+  return interruptible(async (signal) => {
     const here = await measure(args.file, args, args.process, args.module, profile, signal);
     const other = args.diff ?? (isDiff(args) ? args.file : undefined);
     if (other === undefined) await print(here, args);
@@ -148,9 +147,7 @@ async function coverage(args: Arguments): Promise<ExitCode> {
     const { incomplete } = here.info;
     if (incomplete === undefined) return ExitCode.ok;
     return tellIncomplete(args.file, incomplete, args['allow-incomplete']);
-  } finally {
-    process.removeListener('SIGINT', stop);
-  }
+  });
 }
 
 const isDiff = (args: Arguments): boolean =>
@@ -177,7 +174,7 @@ async function measure(
     const info = describeTrace(trace);
     requireFlow(info);
     const resolved = resolveSpan(trace, span);
-    const map = await loadMap(file, { profile, signal });
+    const map = await loadMap(trace, { profile, signal });
     const processes = wanted === undefined ? undefined : selectProcesses(map, wanted);
     const places = new GuestPlaces(map);
     const all = await counted(trace, info, places, resolved, processes, signal);
@@ -214,13 +211,9 @@ async function counted(
   }
 }
 
-function ofModule({ processes, unlisted }: Coverage, wanted: string, { map }: GuestPlaces): Coverage {
-  const pattern = wanted.toLowerCase();
-  const [kernel] = map.kernelModules;
+function ofModule({ processes, unlisted }: Coverage, wanted: string, places: GuestPlaces): Coverage {
   const isMeant = ({ module }: CoveredProcess['modules'][number]): boolean =>
-    module !== undefined &&
-    (isModuleMeant(pattern, module.name) ||
-      (module.name === kernel?.name && KERNEL_PATTERNS.includes(pattern)));
+    module !== undefined && places.isMeant(wanted.toLowerCase(), module);
   return {
     processes: processes
       .map((one) => ({ ...one, modules: one.modules.filter(isMeant) }))

@@ -6,6 +6,7 @@ import { type FoundSymbol, GuestPlaces } from '../output/map/places.ts';
 import { commandName, selectProcesses } from '../output/map/select.ts';
 import { visible } from '../record/script-text.ts';
 import type { AddressRange, FlowEvent, InstructionSpan } from '../trace/flow-dump.ts';
+import type { TraceFile } from '../trace/trace-file.ts';
 import { loadMap } from './load-map.ts';
 
 export interface NameArguments {
@@ -17,13 +18,13 @@ export interface NameArguments {
 
 /** @throws RebekError as `loadMap` does; ERR_NO_PROCESS, ERR_NO_SYMBOL */
 export async function loadNames(
-  file: string,
+  trace: TraceFile,
   args: NameArguments,
   signal: AbortSignal,
 ): Promise<FlowNames | undefined> {
   const { process, symbol, names } = args;
   if (process === undefined && symbol === undefined && !names) return undefined;
-  const places = new GuestPlaces(await loadMap(file, { signal }));
+  const places = new GuestPlaces(await loadMap(trace, { signal }));
   return new FlowNames(places, args);
 }
 

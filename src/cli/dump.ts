@@ -17,6 +17,7 @@ import { LongOutput } from './long-output.ts';
 import { openTrace } from './open-trace.ts';
 import { say } from './output.ts';
 import { requireFlow } from './require-flow.ts';
+import { interruptible } from './signals.ts';
 import { checkSpan, resolveSpan, type SpanArguments, spanOptions } from './span.ts';
 import { tellIncomplete } from './trace-report.ts';
 
@@ -144,8 +145,9 @@ async function dump(args: Arguments): Promise<ExitCode> {
     const span = resolveSpan(trace, args);
     if (stream === 'debug' || stream === 'truth') tellIfSilent(info);
     if (stream === 'flow' || (stream === 'input' && args.asid !== undefined)) requireFlow(info);
-    const named = await names(args);
-    await print(first(limit, pieces(trace, { ...args, ...span, from: span.from, to: span.to, named })), {
+    const eip = args.eip && info.chunks[ChunkType.flow] !== undefined;
+    const named = await interruptible((signal) => loadNames(trace, args, signal));
+    await print(first(limit, pieces(trace, { ...args, ...span, from: span.from, to: span.to, named, eip })), {
       // What numbers stand for is told only once: of the truth, all is read.
       from: stream === 'truth' ? 0 : (span.from ?? 0),
       to: Math.min(span.to ?? info.instructions, info.instructions),
@@ -156,18 +158,6 @@ async function dump(args: Arguments): Promise<ExitCode> {
       : tellIncomplete(file, incomplete, args['allow-incomplete']);
   } finally {
     trace.close();
-  }
-}
-
-/** The guest map, where it is asked for. */
-async function names(args: Arguments): Promise<FlowNames | undefined> {
-  const stopped = new AbortController();
-  const stop = (): void => stopped.abort();
-  process.once('SIGINT', stop);
-  try {
-    return await loadNames(args.file, args, stopped.signal);
-  } finally {
-    process.removeListener('SIGINT', stop);
   }
 }
 
@@ -262,8 +252,7 @@ function pieces(trace: TraceFile, args: Resolved): Iterable<Piece> {
     ...(to !== undefined && { to }),
     ...(stream === 'input' && { ...inputOptions(args), places: args.eip }),
   };
-  const places = stream === 'input' && args.eip && hasFlow(trace);
-  return render(wanted(trace, options, args), stream, { ...args, eip: places });
+  return render(wanted(trace, options, args), stream, args);
 }
 
 function* first(limit: number | undefined, all: Iterable<Piece>): Generator<Piece> {
@@ -291,11 +280,6 @@ function* wanted(
       if ((++found & 0xfff) === 0) yield event.instruction;
     }
   }
-}
-
-function hasFlow({ reader }: TraceFile): boolean {
-  for (const _ of reader.entries([ChunkType.flow])) return true;
-  return false;
 }
 
 /** Each event as it is written. */

@@ -152,7 +152,7 @@ export function openReplayer(
  * Names the file in an error about its replay; and the processor, if it may be the cause: WebAssembly leaves the bits
  * of a NaN to it, so that between two kinds of them a replay may differ.
  */
-function explain(error: unknown, { path, meta: { host } }: TraceFile): unknown {
+export function explain(error: unknown, { path, meta: { host } }: TraceFile): unknown {
   if (!(error instanceof RebekError)) return error;
   const { code, message, exitCode, hint, details } = error;
   const foreign = exitCode === ExitCode.divergence && host.arch !== process.arch;
@@ -178,19 +178,34 @@ function compareState(replayer: Replayer, expected: StateHash): StateHash {
   return found;
 }
 
-async function runToEnd(trace: TraceFile, replayer: Replayer, options: ReplayOptions): Promise<ReplayResult> {
+/**
+ * Executes, and lets the rest of the process have its turn now and then.
+ * @param instructions as far as it goes, for people
+ * @param done asked now and then: enough
+ * @throws RebekError as `replayTrace` does, without the file's name: see {@link explain}
+ */
+export async function execute(
+  replayer: Replayer,
+  instructions: number,
+  { onProgress, signal }: Pick<ReplayOptions, 'onProgress' | 'signal'>,
+  done = (): boolean => false,
+): Promise<void> {
   const started = performance.now();
-  const instructions = trace.lastKnownInstruction;
-  while (replayer.run(SLICE_MS)) {
-    await options.onProgress?.({
+  while (replayer.run(SLICE_MS) && !done()) {
+    await onProgress?.({
       instruction: replayer.instruction,
       instructions,
       events: replayer.position.sequence,
       wallMs: performance.now() - started,
     });
     await setImmediate();
-    if (options.signal?.aborted) throw new RebekError('ERR_ABORTED', 'stopped on request');
+    if (signal?.aborted) throw new RebekError('ERR_ABORTED', 'stopped on request');
   }
+}
+
+async function runToEnd(trace: TraceFile, replayer: Replayer, options: ReplayOptions): Promise<ReplayResult> {
+  const started = performance.now();
+  await execute(replayer, trace.lastKnownInstruction, options);
   const { summary, incomplete } = trace;
   const wallMs = performance.now() - started;
   const expected = summary?.final ?? undefined;

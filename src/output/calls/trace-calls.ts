@@ -1,8 +1,6 @@
 /** Calls of a part of a trace, found by replaying it up to there. */
-import { setImmediate } from 'node:timers/promises';
-import { ExitCode, RebekError } from '../../base/errors.ts';
 import { GuestCpu } from '../../guest/cpu.ts';
-import { openReplayer, type ReplayOptions } from '../../replay/replay.ts';
+import { execute, explain, openReplayer, type ReplayOptions } from '../../replay/replay.ts';
 import { TraceFile } from '../../trace/trace-file.ts';
 import type { GuestMap, MappedProcess, MappedThread } from '../map/guest-map.ts';
 import { GuestPlaces } from '../map/places.ts';
@@ -10,9 +8,6 @@ import { BlockDecoder } from './block-end.ts';
 import { type CallDoubts, CallTracer } from './call-tracer.ts';
 import type { CallTree } from './call-tree.ts';
 import type { PlaceTable } from './place-table.ts';
-
-/** Milliseconds of replaying between two looks at the rest of the process. */
-const SLICE_MS = 50;
 
 export interface CallOptions extends Pick<ReplayOptions, 'onProgress' | 'signal'> {
   /** Instruction counts, both inclusive; left out: from the first, to the last. */
@@ -43,7 +38,7 @@ export interface TracedCalls {
  * @throws RebekError as `replayTrace` does; ERR_ABORTED if `signal` says so
  */
 export async function traceCalls(path: string, map: GuestMap, options: CallOptions): Promise<TracedCalls> {
-  const { from = 0, to = Number.POSITIVE_INFINITY, mode, isWanted, onProgress, signal } = options;
+  const { from = 0, to = Number.POSITIVE_INFINITY, mode, isWanted } = options;
   const places = new GuestPlaces(map);
   const tracer = new CallTracer(
     places,
@@ -63,17 +58,19 @@ export async function traceCalls(path: string, map: GuestMap, options: CallOptio
     const replayer = openReplayer(trace, undefined, undefined, tracer);
     tracer.open(new GuestCpu(replayer.raw.memory, replayer.layout));
     const instructions = Math.min(to, trace.lastKnownInstruction);
-    const began = performance.now();
-    while (replayer.run(SLICE_MS) && !tracer.done) {
-      await onProgress?.({
-        instruction: Math.min(replayer.instruction, instructions),
-        instructions,
-        events: replayer.position.sequence,
-        wallMs: performance.now() - began,
-      });
-      await setImmediate();
-      if (signal?.aborted) throw new RebekError('ERR_ABORTED', 'stopped on request');
-    }
+    const onProgress = options.onProgress;
+    await execute(
+      replayer,
+      instructions,
+      {
+        ...options,
+        ...(onProgress && {
+          onProgress: (progress) =>
+            onProgress({ ...progress, instruction: Math.min(progress.instruction, instructions) }),
+        }),
+      },
+      () => tracer.done,
+    );
     const end = Math.min(replayer.instruction, to + 1);
     return {
       tree: tracer.tree,
@@ -85,15 +82,7 @@ export async function traceCalls(path: string, map: GuestMap, options: CallOptio
       incomplete: tracer.done ? undefined : trace.incomplete?.reason,
     };
   } catch (error) {
-    if (!(error instanceof RebekError) || error.exitCode === ExitCode.ok || error.message.includes(path))
-      throw error;
-    const { code, message, exitCode, hint, details } = error;
-    throw new RebekError(code as `ERR_${string}`, `${path}: ${message}`, {
-      exitCode,
-      ...(hint !== undefined && { hint }),
-      details: { file: path, ...details },
-      cause: error,
-    });
+    throw explain(error, trace);
   } finally {
     trace.close();
   }

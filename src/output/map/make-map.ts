@@ -1,6 +1,7 @@
 /** Makes the guest map of a trace: by one replay, or from the cache. */
 import type { GuestProfile } from '../../guest/profile.ts';
 import type { ReplayOptions } from '../../replay/replay.ts';
+import { TraceFile } from '../../trace/trace-file.ts';
 import { analyse } from '../analysis.ts';
 import type { GuestMap } from './guest-map.ts';
 import { cachedMap, cacheMap, mapKey } from './map-cache.ts';
@@ -15,15 +16,16 @@ export interface MapOptions extends Pick<ReplayOptions, 'onProgress' | 'signal'>
 
 /**
  * The guest map of a trace. The first time this replays the trace.
+ * @param source a trace that is open, and remains so; or its file's name
  * @throws RebekError as `replayTrace` does
  */
-export async function guestMap(path: string, options: MapOptions = {}): Promise<GuestMap> {
+export async function guestMap(source: TraceFile | string, options: MapOptions = {}): Promise<GuestMap> {
   const { profile, cache = true, onProgress, signal } = options;
-  const key = cache ? mapKey(path, profile) : undefined;
+  const key = cache ? keyOf(source, profile) : undefined;
   const known = key === undefined ? undefined : cachedMap(key);
   if (known !== undefined) return known;
   const maker = new MapMaker();
-  const { replay } = await analyse(path, {
+  const { replay } = await analyse(typeof source === 'string' ? source : source.path, {
     hooks: [maker.file],
     strict: true,
     onLine: () => {},
@@ -37,4 +39,14 @@ export async function guestMap(path: string, options: MapOptions = {}): Promise<
   const map = maker.done(replay.instructions);
   if (key !== undefined) cacheMap(key, map);
   return map;
+}
+
+function keyOf(source: TraceFile | string, profile: GuestProfile | undefined): string {
+  if (typeof source !== 'string') return mapKey(source, profile);
+  const trace = TraceFile.open(source);
+  try {
+    return mapKey(trace, profile);
+  } finally {
+    trace.close();
+  }
 }

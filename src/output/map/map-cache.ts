@@ -6,7 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import type { GuestProfile } from '../../guest/profile.ts';
 import { cacheFolder } from '../../machine/cache.ts';
-import { TraceFile } from '../../trace/trace-file.ts';
+import type { TraceFile } from '../../trace/trace-file.ts';
 import { recordingId } from '../analysis.ts';
 import type { GuestMap } from './guest-map.ts';
 
@@ -18,25 +18,20 @@ const DIGEST_BYTES = 32;
 
 const packr = new Packr({ useRecords: false });
 
-/** What a trace's map is kept under: the recording, how far the file goes, and the profile. @throws RebekError ERR_TRACE_… */
-export function mapKey(path: string, profile: GuestProfile | undefined): string {
-  const trace = TraceFile.open(path);
-  try {
-    const { reader } = trace;
-    const hash = createHash('sha256').update(`${VERSION}\0${reader.chain ?? ''}\0`);
-    if (reader.chain === undefined) {
-      let [chunks, last] = [0, 0];
-      for (const { instruction } of reader.entries()) {
-        chunks++;
-        last = instruction;
-      }
-      hash.update(`${chunks}\0${last}`);
+/** What a trace's map is kept under: the recording, how far the file goes, and the profile. */
+export function mapKey(trace: TraceFile, profile: GuestProfile | undefined): string {
+  const { reader } = trace;
+  const hash = createHash('sha256').update(`${VERSION}\0${reader.chain ?? ''}\0`);
+  if (reader.chain === undefined) {
+    let [chunks, last] = [0, 0];
+    for (const { instruction } of reader.entries()) {
+      chunks++;
+      last = instruction;
     }
-    if (profile !== undefined) hash.update(JSON.stringify(profile, plain));
-    return `${recordingId(trace)}-${hash.digest('hex').slice(0, 16)}`;
-  } finally {
-    trace.close();
+    hash.update(`${chunks}\0${last}`);
   }
+  if (profile !== undefined) hash.update(JSON.stringify(profile, plain));
+  return `${recordingId(trace)}-${hash.digest('hex').slice(0, 16)}`;
 }
 
 const plain = (_: string, value: unknown): unknown => (value instanceof Map ? [...value] : value);

@@ -9,7 +9,7 @@ const NESTED = 8;
 /** Of a pattern that fits nearly everything. */
 const MOST_FOUND = 1 << 20;
 /** What the kernel is also called in patterns. */
-export const KERNEL_PATTERNS: readonly string[] = ['nt', 'kernel', 'vmlinux', 'ntoskrnl', 'ntoskrnl.exe'];
+const KERNEL_PATTERNS: readonly string[] = ['nt', 'kernel', 'vmlinux', 'ntoskrnl', 'ntoskrnl.exe'];
 
 /** A function's name, and how far into it an address is. */
 export interface PlaceName {
@@ -146,12 +146,9 @@ export class GuestPlaces {
     const { module: modulePattern, name } = parsePattern(pattern);
     const found: FoundSymbol[] = [];
     const { kernelModules, processes } = this.map;
-    const [kernel] = kernelModules;
-    const kernelMeant = modulePattern === undefined || KERNEL_PATTERNS.includes(modulePattern);
-    for (const module of kernelModules) {
-      const meant = module === kernel ? kernelMeant : false;
-      if (meant || isModuleMeant(modulePattern, module.name)) this.collect(module, undefined, name, found);
-    }
+    for (const module of kernelModules)
+      if (modulePattern === undefined ? module === kernelModules[0] : this.isMeant(modulePattern, module))
+        this.collect(module, undefined, name, found);
     if (modulePattern === undefined) return found;
     for (const process of processes) {
       for (const module of process.modules)
@@ -159,6 +156,12 @@ export class GuestPlaces {
       if (found.length >= MOST_FOUND) break;
     }
     return found;
+  }
+
+  /** Whether a module is meant, the kernel also by its other names. @param pattern in lower case */
+  isMeant(pattern: string, { name }: MappedModule): boolean {
+    const isKernel = name === this.map.kernelModules[0]?.name;
+    return isModuleMeant(pattern, name) || (isKernel && KERNEL_PATTERNS.includes(pattern));
   }
 
   private collect(
@@ -194,8 +197,7 @@ const isIn = ({ base, size, from, to }: MappedModule, address: number, instructi
   address >= base && address < base + size && instruction >= from && instruction < to;
 
 /** Whether a module is meant: by its name, or that without `.so.6`, `.exe`, `.dll`, `.sys`. @param pattern in lower case */
-export function isModuleMeant(pattern: string | undefined, name: string): boolean {
-  if (pattern === undefined) return false;
+function isModuleMeant(pattern: string, name: string): boolean {
   const lower = name.toLowerCase();
   return matches(pattern, lower) || matches(pattern, lower.replace(/(\.so(\.\d+)*|\.exe|\.dll|\.sys)$/, ''));
 }
