@@ -5,7 +5,7 @@
  * Both logs know an instruction's page from the engine. What neither has made is the guest's code: where a block ends with
  * a relative branch, the next one must be where the branch's bytes say; and an interrupt's location is what the engine has pushed.
  */
-import { FlowKind, INSTRUCTIONS_MASK, KIND_SHIFT } from '../../src/engine/flow/area.ts';
+import { FlowKind, INSTRUCTIONS_MASK } from '../../src/engine/flow/area.ts';
 import { At } from '../../src/engine/layout.ts';
 import { Area, MAP_BITS, type ProbeEventName } from '../../src/engine/probes/area.ts';
 import type { Probes } from '../../src/engine/probes/probes.ts';
@@ -13,8 +13,8 @@ import { GuestCpu } from '../../src/guest/cpu.ts';
 import type { ReplayInput } from '../../src/replay/observer.ts';
 import { replayTrace } from '../../src/replay/replay.ts';
 import type { Replayer } from '../../src/replay/replayer.ts';
-import { ADJUSTMENT, type FlowChunk, instructionsOf } from '../../src/trace/flow.ts';
 import { TraceFile } from '../../src/trace/trace-file.ts';
+import { Log } from './flow-walk.ts';
 
 /** What was compared. */
 interface FlowTally {
@@ -58,67 +58,6 @@ const RETURNS: Partial<Record<ProbeEventName, number>> = {
 /** LOCK, REP, segment overrides, operand and address size. */
 const PREFIXES = new Set([0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x66, 0x67]);
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
-
-/** Follows the log, record by record. */
-class Log {
-  value = 0;
-  info = 0;
-  /** Instructions that the records before this one stand for. */
-  sum = 0;
-  chunks = 0;
-  adjustments = 0;
-  /** The locations behind the record before this one. */
-  readonly locations: number[] = [];
-
-  private readonly source: Iterator<FlowChunk>;
-  private chunk: FlowChunk | undefined;
-  private at = 0;
-
-  constructor(trace: TraceFile) {
-    this.source = trace.flow();
-    this.load();
-    this.settle();
-  }
-
-  get over(): boolean {
-    return this.chunk === undefined;
-  }
-
-  get kind(): number {
-    return this.info >>> KIND_SHIFT;
-  }
-
-  next(): void {
-    this.sum += instructionsOf(this.value, this.info);
-    this.at++;
-    this.settle();
-  }
-
-  /** To the next record that is no adjustment and no location. */
-  private settle(): void {
-    for (;;) {
-      while (this.chunk !== undefined && this.at === this.chunk.count) this.load();
-      if (this.chunk === undefined) return;
-      this.value = this.chunk.words[2 * this.at]!;
-      this.info = this.chunk.words[2 * this.at + 1]!;
-      if (this.kind === FlowKind.location) this.locations.push(this.value);
-      else if (this.kind !== ADJUSTMENT) return;
-      else this.adjustments++;
-      this.sum += instructionsOf(this.value, this.info);
-      this.at++;
-    }
-  }
-
-  private load(): void {
-    const { value, done } = this.source.next();
-    this.chunk = done ? undefined : value;
-    this.at = 0;
-    if (this.chunk === undefined) return;
-    this.chunks++;
-    if (this.chunk.instruction === this.sum) return;
-    throw new Error(`a chunk says that it begins at instruction ${this.chunk.instruction}, not ${this.sum}`);
-  }
-}
 
 class Reference {
   readonly tally: FlowTally = {
