@@ -7,7 +7,7 @@ export function requireFlow({ file, chunks, instructions, complete }: TraceInfo)
   if (chunks['FLOW'] !== undefined || instructions === 0) return;
   const killed = complete ? '' : 'its recorder may have been killed before it wrote any; or ';
   throw new RebekError('ERR_TRACE_NO_FLOW', `${file} has no control-flow log`, {
-    hint: `${killed}it was recorded with --no-flow, or by an older version; record it again without --no-flow`,
+    hint: `${killed}it was recorded with --no-flow, or by an older version; rebek replay --add-flow makes a copy that has one`,
     details: { file },
   });
 }
